@@ -1,0 +1,206 @@
+/**
+ * From an answer to a value or the right error. Pure.
+ */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
+import type { Amount } from "../../protocol/Amount.js"
+import { Ambiguous, type OperationName, type Refusal, refuse, Transport } from "../../protocol/CyclesError.js"
+import { statusOf } from "../../protocol/ErrorResponse.js"
+import { EvidenceRef } from "../../protocol/Evidence.js"
+import { sanitize } from "../../protocol/InvalidInput.js"
+import * as Json from "../../protocol/Json.js"
+import type { Meta } from "../../protocol/Meta.js"
+
+/** An answer as it came. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly text: string
+  readonly rttMs: number
+}
+
+/** A decoded body, and the names of optional members that were left out because they were malformed. */
+export interface Decoded<A> {
+  readonly value: A
+  readonly dropped: ReadonlyArray<string>
+}
+
+const digits = (text: string | undefined): Option.Option<number> => {
+  const trimmed = text?.trim() ?? ""
+  const n = Number(trimmed)
+  return /^-?\d+$/.test(trimmed) && Number.isSafeInteger(n) ? Option.some(n) : Option.none()
+}
+
+const visible = (text: string | undefined): Option.Option<string> =>
+  text === undefined || text === "" ? Option.none() : Option.some(sanitize(text, 200))
+
+/** Digits only, and still a safe integer in milliseconds; the date form is not part of the protocol. */
+const retryAfterHeader = (text: string | undefined): Option.Option<Duration.Duration> =>
+  digits(text).pipe(
+    Option.filter((seconds) => seconds >= 0 && Number.isSafeInteger(seconds * 1000)),
+    Option.map(Duration.seconds)
+  )
+
+/** What the headers say. */
+export const metaOf = ({ headers, rttMs, status }: Answer): Meta => ({
+  status,
+  rttMs,
+  requestId: visible(headers["x-request-id"]),
+  traceId: visible(headers["x-cycles-trace-id"]),
+  tenant: visible(headers["x-cycles-tenant"]),
+  rateLimitRemaining: digits(headers["x-ratelimit-remaining"]),
+  rateLimitReset: digits(headers["x-ratelimit-reset"]),
+  retryAfter: retryAfterHeader(headers["retry-after"])
+})
+
+/** Members whose loss would change what is allowed: never left out. */
+const indispensable: ReadonlySet<string> = new Set(["caps", "reservation_id"])
+
+const optionalMembers = (ast: AST.AST): ReadonlySet<string> =>
+  new Set(
+    ast._tag === "TypeLiteral"
+      ? ast.propertySignatures.filter(({ isOptional, name }) => isOptional && !indispensable.has(String(name)))
+        .map(({ name }) => String(name))
+      : []
+  )
+
+/**
+ * A decoder that takes the required part as the proof: malformed optional members are left out and named.
+ */
+export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknownEither(schema, { errors: "all" })
+  const expendable = optionalMembers(Schema.encodedSchema(schema).ast)
+  return (body: unknown): Either.Either<Decoded<A>, string> =>
+    decode(body).pipe(
+      Either.map((value) => ({ value, dropped: [] })),
+      Either.orElse((error) => {
+        const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+        const dropped = [...new Set(issues.map(({ path }) => String(path[0] ?? "")))]
+        const required = issues.find(({ path }) => !expendable.has(String(path[0] ?? "")))
+        return required !== undefined || typeof body !== "object" || body === null
+          ? Either.left(required?.path.join(".") ?? "")
+          : decode(Object.fromEntries(Object.entries(body).filter(([key]) => !dropped.includes(key)))).pipe(
+            Either.mapBoth({ onLeft: () => "", onRight: (value) => ({ value, dropped }) })
+          )
+      })
+    )
+}
+
+const codeOfStatus: Readonly<Record<number, string>> = {
+  401: "UNAUTHORIZED",
+  403: "FORBIDDEN",
+  404: "NOT_FOUND",
+  410: "RESERVATION_EXPIRED",
+  429: "LIMIT_EXCEEDED"
+}
+
+interface ErrorBody {
+  readonly error: string
+  readonly message: unknown
+  readonly request_id: unknown
+  readonly trace_id: unknown
+  readonly details: unknown
+  readonly cycles_evidence: unknown
+  readonly retry_after_ms: unknown
+}
+
+const isErrorBody = (body: unknown): body is ErrorBody =>
+  typeof body === "object" && body !== null && "error" in body && typeof body.error === "string" && body.error !== ""
+
+const isMap = Schema.is(Json.JsonObject)
+const decodeEvidence = Schema.decodeUnknownOption(EvidenceRef)
+
+const told = (text: unknown): Option.Option<string> => typeof text === "string" ? visible(text) : Option.none()
+
+/** The body's own wait, and its ids when the headers are silent. */
+const withBody = (meta: Meta, body: ErrorBody): Meta => ({
+  ...meta,
+  requestId: Option.orElse(meta.requestId, () => told(body.request_id)),
+  traceId: Option.orElse(meta.traceId, () => told(body.trace_id)),
+  retryAfter: typeof body.retry_after_ms === "number" && Number.isSafeInteger(body.retry_after_ms) &&
+      body.retry_after_ms >= 0
+    ? Option.some(Duration.millis(body.retry_after_ms))
+    : meta.retryAfter
+})
+
+/** What a request was about, for the error that may follow. */
+export interface Asked {
+  readonly operation: OperationName
+  readonly requested: Option.Option<Amount>
+}
+
+const ambiguous = (
+  operation: OperationName,
+  meta: Meta,
+  reason: Ambiguous["reason"],
+  message: string
+): Ambiguous => new Ambiguous({ operation, reason, meta, message: `${message} (${operation}, HTTP ${meta.status})` })
+
+/** The error of an answer that is not the one success status. */
+export const failureOf = ({ operation, requested }: Asked, answer: Answer): Refusal | Ambiguous => {
+  const meta = metaOf(answer)
+  const status = answer.status
+  if (status < 400) return ambiguous(operation, meta, "status", "The status is not the one that means success")
+  const body = Option.getOrUndefined(Either.getRight(Json.parse(answer.text)))
+  if (isErrorBody(body)) {
+    if (status >= 500 && Object.hasOwn(statusOf, body.error) && body.error !== "INTERNAL_ERROR") {
+      return ambiguous(operation, meta, "status", `A server error with the code ${body.error} proves nothing`)
+    }
+    return refuse({
+      operation,
+      code: body.error,
+      detail: Option.getOrElse(told(body.message), () => "The authority refused the request"),
+      meta: withBody(meta, body),
+      details: isMap(body.details) ? Option.some(body.details) : Option.none(),
+      evidence: decodeEvidence(body.cycles_evidence),
+      requested
+    })
+  }
+  const code = codeOfStatus[status]
+  return code === undefined
+    ? ambiguous(operation, meta, "status", "The answer is not from the protocol")
+    : refuse({ operation, code, fromStatus: true, detail: "The answer has no error body", meta, requested })
+}
+
+/** The value of an answer, or why it is none. */
+export const classify = <A>(
+  asked: Asked,
+  okStatus: number,
+  decode: (body: unknown) => Either.Either<Decoded<A>, string>,
+  answer: Answer
+): Either.Either<Decoded<A>, Refusal | Ambiguous> =>
+  answer.status !== okStatus ? Either.left(failureOf(asked, answer)) : Json.parse(answer.text).pipe(
+    Either.mapLeft(() => "the body is not JSON"),
+    Either.flatMap((body) => Either.mapLeft(decode(body), (path) => `the body is not the promised one at "${path}"`)),
+    Either.mapLeft((why) => ambiguous(asked.operation, metaOf(answer), "body", sanitize(why)))
+  )
+
+const codesIn = (cause: unknown, depth = 0): string => {
+  if (typeof cause !== "object" || cause === null || depth > 5) return ""
+  const { cause: inner, code, errors, name } = cause as Record<string, unknown>
+  return [
+    String(code ?? ""),
+    String(name ?? ""),
+    codesIn(inner, depth + 1),
+    ...(Array.isArray(errors) ? errors.map((error) => codesIn(error, depth + 1)) : [])
+  ].join(" ")
+}
+
+/** The reason of a transport failure, read from the codes only: messages may hold anything. */
+export const transport = (operation: OperationName, cause: unknown): Transport => {
+  const codes = codesIn(cause)
+  const [reason, text] = /ECONNREFUSED/.test(codes)
+    ? ["refused", "connection refused"] as const
+    : /ENOTFOUND|EAI_AGAIN/.test(codes)
+    ? ["dns", "host not found"] as const
+    : /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(codes)
+    ? ["tls", "no trusted TLS connection"] as const
+    : /Abort|ECONNRESET|EPIPE|UND_ERR_SOCKET/.test(codes)
+    ? ["aborted", "the connection was cut"] as const
+    : ["other", "no connection"] as const
+  return new Transport({ operation, reason, message: `The authority did not answer: ${text} (${operation})` })
+}

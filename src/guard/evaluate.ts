@@ -1,0 +1,77 @@
+/**
+ * What a reservation would answer, without holding anything.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Cycles } from "../lifecycle/Cycles.js"
+import type { ReserveError } from "../lifecycle/Reservation.js"
+import { requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
+import type { Amount } from "../protocol/Amount.js"
+import type { Balance } from "../protocol/Balance.js"
+import type { Caps } from "../protocol/Caps.js"
+import { type CreateError, type Denial, isAmbiguous, isDenial } from "../protocol/CyclesError.js"
+
+/**
+ * The answer to a dry run: `Allowed` with the caps that would apply and the balances as they are, or `Denied` with the error that a
+ * reservation would fail with. Nothing is held either way, and a later reservation may be answered otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Evaluation = Data.TaggedEnum<{
+  Allowed: {
+    readonly caps: Option.Option<Caps>
+    readonly estimate: Amount
+    readonly affectedScopes: ReadonlyArray<string>
+    readonly balances: ReadonlyArray<Balance>
+  }
+  Denied: {
+    readonly error: Denial
+  }
+}>
+
+/**
+ * Constructors, `$is` and `$match`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const Evaluation = Data.taggedEnum<Evaluation>()
+
+const isDecision = (error: CreateError): error is Extract<CreateError, Denial> =>
+  isDenial(error) && (error.meta.status === 200 || error.meta.status === 409)
+
+/**
+ * Asks the authority for a dry run of a reservation. It runs no work and holds no budget. A denial is a value; every other error stays
+ * one.
+ *
+ * @example
+ * ```ts
+ * import { Amount, evaluate } from "effect-cycles"
+ *
+ * const verdict = evaluate({ estimate: Amount.usd("0.05") }) // Effect<Evaluation, …, Cycles>
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const evaluate = <E = never, R = never>(
+  options: ReserveOptions<E, R>
+): Effect.Effect<Evaluation, E | ReserveError, R | Cycles> =>
+  Effect.gen(function*() {
+    const cycles = yield* Cycles
+    const request = { ...(yield* requestOf(options, cycles)), dryRun: true }
+    return yield* cycles.createReservation(request).pipe(
+      Effect.catchIf(isAmbiguous, () => cycles.createReservation(request)),
+      Effect.map(({ value }) =>
+        Evaluation.Allowed({
+          caps: value.caps,
+          estimate: request.estimate,
+          affectedScopes: value.affectedScopes,
+          balances: Option.getOrElse(value.balances, () => [])
+        })
+      ),
+      Effect.catchIf(isDecision, (error) => Effect.succeed(Evaluation.Denied({ error })))
+    )
+  })

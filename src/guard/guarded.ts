@@ -1,0 +1,140 @@
+/**
+ * Work inside a budget: reserve, run, settle.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import type { Cycles } from "../lifecycle/Cycles.js"
+import { acquireOpen, type ReserveError } from "../lifecycle/Reservation.js"
+import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
+import type { Settlement } from "../lifecycle/Settlement.js"
+import { Amount } from "../protocol/Amount.js"
+import * as Telemetry from "../protocol/Telemetry.js"
+import { CurrentReservation } from "./CurrentReservation.js"
+
+/**
+ * Every error that a guard adds to those of the work: nothing was run when one of them occurs.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type GuardError = ReserveError
+
+/**
+ * What was used, from the value of the work. `undefined` means unknown, which is not zero.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Actual<A, E = unknown, R = never> =
+  | Amount
+  | ((value: A) => Amount | undefined | Effect.Effect<Amount | undefined, E, R>)
+  | Effect.Effect<Amount | undefined, E, R>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface GuardOptions<A, E = never, R = never> extends ReserveOptions<E, R> {
+  /**
+   * What was used. When it is absent, gives `undefined` or fails, the usage recorded in the work is committed, and without any
+   * the estimate, marked `actual_source: "estimate"`.
+   */
+  readonly actual?: Actual<A, unknown, R> | undefined
+  /** Sees how the reservation ended, before the guard returns. */
+  readonly onSettled?: ((settlement: Settlement) => Effect.Effect<void, never, R>) | undefined
+}
+
+const actualOf = <A, R>(
+  actual: Actual<A, unknown, R> | undefined,
+  value: A
+): Effect.Effect<Amount | undefined, unknown, R> =>
+  Effect.suspend(() => {
+    if (actual === undefined || actual instanceof Amount) return Effect.succeed(actual)
+    const result = Effect.isEffect(actual) ? actual : actual(value)
+    return Effect.isEffect(result) ? result : Effect.succeed(result)
+  })
+
+/** An actual that is no amount, or that could not be had, is unknown: never zero, never an error after the work is done. */
+const known = <A, R>(
+  actual: Actual<A, unknown, R> | undefined,
+  value: A
+): Effect.Effect<Option.Option<Amount>, never, R> =>
+  actualOf(actual, value).pipe(
+    Effect.map(Option.liftPredicate((amount) => amount instanceof Amount)),
+    Effect.catchAllCause((cause) =>
+      Effect.as(
+        Effect.logWarning("The actual of guarded work could not be had: usage or the estimate is recorded", cause).pipe(
+          Effect.annotateLogs({ package: "effect-cycles", module: "guard" })
+        ),
+        Option.none()
+      )
+    )
+  )
+
+const run = <A, E, R, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  options: GuardOptions<A, E2, R2>
+): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const { reservation, settle } = yield* acquireOpen(options, restore)
+      yield* Effect.annotateCurrentSpan({
+        [Telemetry.attributes.reservation]: reservation.id,
+        [Telemetry.attributes.decision]: reservation.decision,
+        [Telemetry.attributes.unit]: reservation.estimate.unit,
+        [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
+      })
+      const exit = yield* Effect.exit(restore(Effect.provideService(self, CurrentReservation, reservation)))
+      const settlement = Exit.isSuccess(exit)
+        ? yield* Effect.exit(restore(known(options.actual, exit.value))).pipe(
+          Effect.flatMap((actual) =>
+            settle(Exit.isSuccess(actual) ? actual.value : Option.none(), { commit: reservation.estimate })
+          )
+        )
+        : yield* settle(Option.none(), { release: "guarded_method_failed" })
+      yield* Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)
+      if (options.onSettled !== undefined) yield* options.onSettled(settlement)
+      return yield* exit
+    })
+  ).pipe(Effect.withSpan(Telemetry.guardSpan, { captureStackTrace: false }))
+
+/**
+ * Runs an effect inside a budget: reserves the estimate, runs the effect with `CurrentReservation`, and settles by how it ends.
+ *
+ * - Denied, or the authority cannot be reached: the effect is not run and the guard fails with a `GuardError`.
+ * - Success: the actual is committed.
+ * - Failure, defect or interruption: usage that was recorded is committed, otherwise the hold is released. The cause is kept
+ *   as it is.
+ *
+ * Settlement never changes the result: see it with `onSettled`.
+ *
+ * @example
+ * ```ts
+ * import { Amount, guarded } from "effect-cycles"
+ * import * as Effect from "effect/Effect"
+ *
+ * const answer = Effect.succeed({ text: "42", cost: Amount.usd("0.0021") }).pipe(
+ *   guarded({
+ *     action: { kind: "llm.completion", name: "gpt-4o" },
+ *     estimate: Amount.usd("0.05"),
+ *     actual: (reply) => reply.cost
+ *   })
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const guarded: {
+  <A, E2 = never, R2 = never>(
+    options: GuardOptions<NoInfer<A>, E2, R2>
+  ): <E, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
+  <A, E, R, E2 = never, R2 = never>(
+    self: Effect.Effect<A, E, R>,
+    options: GuardOptions<NoInfer<A>, E2, R2>
+  ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
+} = dual(2, run)

@@ -1,0 +1,237 @@
+/**
+ * A reservation as a scoped resource: held budget that is always settled, exactly once.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import type * as Scope from "effect/Scope"
+import type { Amount } from "../protocol/Amount.js"
+import type { Balance } from "../protocol/Balance.js"
+import type { Caps } from "../protocol/Caps.js"
+import type { CreateError, ExtendError } from "../protocol/CyclesError.js"
+import type { Decision } from "../protocol/Decision.js"
+import type { Metrics } from "../protocol/Metrics.js"
+import type { ReservationId } from "../protocol/Reservation.js"
+import type { Action } from "../protocol/Action.js"
+import type { Subject } from "../protocol/Subject.js"
+import { Cycles, type Service } from "./Cycles.js"
+import { acquire } from "./internal/acquire.js"
+import type { Held } from "./internal/held.js"
+import * as Lease from "./Lease.js"
+import { requestOf, type Resolvable, resolve, type ReserveOptions } from "./ReserveOptions.js"
+import * as Settlement from "./Settlement.js"
+import type { UsageError } from "./UsageError.js"
+
+/**
+ * Every error of `reserve`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ReserveError = CreateError | UsageError
+
+/**
+ * What a commit says besides the amount.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CommitOptions {
+  /** Completes what `setMetrics` recorded. */
+  readonly metrics?: Metrics | undefined
+  /** Completes what `setMetadata` recorded. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * Held budget. The first of `commit`, `release` and the end of the scope settles it; the others then give the same settlement and
+ * send nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reservation {
+  readonly id: ReservationId
+  readonly decision: Exclude<Decision, "DENY">
+  /** Limits to respect while the work runs. */
+  readonly caps: Option.Option<Caps>
+  readonly estimate: Amount
+  /** What the authority holds: the estimate. */
+  readonly reserved: Amount
+  readonly subject: Subject
+  readonly action: Action
+  readonly scopePath: Option.Option<string>
+  readonly affectedScopes: ReadonlyArray<string>
+  /** The budgets right after the reservation, when the authority said them. */
+  readonly balances: ReadonlyArray<Balance>
+  readonly lease: Effect.Effect<Lease.Lease>
+  /** Adds to the current expiry, 1 ms to 24 h. */
+  readonly extend: (by: Duration.DurationInput) => Effect.Effect<Lease.Lease, ExtendError>
+  /** Remembers what was used so far: an end without `commit` then records this instead of releasing. */
+  readonly setUsage: (usage: Amount) => Effect.Effect<void>
+  /** Adds to the metrics of the commit. */
+  readonly setMetrics: (metrics: Metrics) => Effect.Effect<void>
+  /** Adds to the metadata of the commit. Never a prompt or a secret. */
+  readonly setMetadata: (metadata: Readonly<Record<string, unknown>>) => Effect.Effect<void>
+  /** Records what was used. Never fails: what could not be recorded is in the settlement. */
+  readonly commit: (
+    actual: Resolvable<Amount>,
+    options?: CommitOptions
+  ) => Effect.Effect<Settlement.Settlement>
+  /** Gives the hold back. `reason` has at most 256 characters; default `stream_aborted`. */
+  readonly release: (reason?: string) => Effect.Effect<Settlement.Settlement>
+  /** Waits for the settlement that stays, after background attempts. */
+  readonly settlement: Effect.Effect<Settlement.Settlement>
+}
+
+/** What was recorded while the work ran. */
+interface Draft {
+  readonly usage: Option.Option<Amount>
+  readonly metrics: Metrics
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+/** A handle, and the settlement by the end of the work, for the guard. */
+export interface Open {
+  readonly reservation: Reservation
+  /** Settles with a given actual, else the recorded usage, else `otherwise`. */
+  readonly settle: (
+    actual: Option.Option<Amount>,
+    otherwise: { readonly release: string } | { readonly commit: Amount }
+  ) => Effect.Effect<Settlement.Settlement>
+}
+
+const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
+  Effect.gen(function*() {
+    const { reply: { value }, request } = held
+    const opened = yield* Clock.currentTimeNanos
+    const lease = yield* Ref.make(Lease.granted(held.reply))
+    const draft = yield* Ref.make<Draft>({ usage: Option.none(), metrics: {}, metadata: {} })
+    const first = yield* Deferred.make<Settlement.Settlement>()
+    const final = yield* Deferred.make<Settlement.Settlement>()
+    const claimed = yield* Ref.make(false)
+
+    const once = (run: Effect.Effect<Settlement.Settlement>) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Ref.getAndSet(claimed, true), (late) =>
+          late ? restore(Deferred.await(first)) : Effect.tap(run, (settlement) => Deferred.succeed(first, settlement)))
+      )
+
+    const record = (actual: Amount, source: Settlement.ActualSource, options: CommitOptions = {}) =>
+      Effect.gen(function*() {
+        const { metadata, metrics } = yield* Ref.get(draft)
+        const elapsed = (yield* Clock.currentTimeNanos) - opened
+        return yield* Settlement.commit(cycles, held, {
+          actual,
+          source,
+          metrics: { latencyMs: Number((elapsed + 500_000n) / 1_000_000n), ...metrics, ...options.metrics },
+          metadata: {
+            ...metadata,
+            ...options.metadata,
+            ...(source === "estimate" && { actual_source: "estimate" })
+          }
+        }, final)
+      })
+
+    const giveBack = (reason: string) => Settlement.release(cycles, held.id, reason, final)
+
+    const reservation: Reservation = {
+      id: held.id,
+      decision: value.decision === "ALLOW_WITH_CAPS" ? "ALLOW_WITH_CAPS" : "ALLOW",
+      caps: value.caps,
+      estimate: request.estimate,
+      reserved: Option.getOrElse(value.reserved, () => request.estimate),
+      subject: request.subject,
+      action: request.action,
+      scopePath: value.scopePath,
+      affectedScopes: value.affectedScopes,
+      balances: Option.getOrElse(value.balances, () => []),
+      lease: Ref.get(lease),
+      extend: (by) => Lease.extend(cycles, held.id, lease, by),
+      setUsage: (usage) => Ref.update(draft, (draft) => ({ ...draft, usage: Option.some(usage) })),
+      setMetrics: (metrics) =>
+        Ref.update(draft, (draft) => ({ ...draft, metrics: { ...draft.metrics, ...metrics } })),
+      setMetadata: (metadata) =>
+        Ref.update(draft, (draft) => ({ ...draft, metadata: { ...draft.metadata, ...metadata } })),
+      commit: (actual, options) =>
+        once(
+          resolve("actual", actual).pipe(
+            Effect.matchEffect({
+              onFailure: (error) =>
+                Effect.zipRight(
+                  Effect.logWarning(`${error.message}: the estimate is recorded instead`),
+                  record(request.estimate, "estimate", options)
+                ),
+              onSuccess: (actual) => record(actual, "actual", options)
+            })
+          )
+        ),
+      release: (reason = "stream_aborted") => once(giveBack(reason.slice(0, 256))),
+      settlement: Deferred.await(final)
+    }
+
+    return {
+      reservation,
+      settle: (actual, otherwise) =>
+        once(Effect.flatMap(Ref.get(draft), ({ usage }) =>
+          Option.isSome(actual)
+            ? record(actual.value, "actual")
+            : Option.isSome(usage)
+            ? record(usage.value, "usage")
+            : "commit" in otherwise
+            ? record(otherwise.commit, "estimate")
+            : giveBack(otherwise.release)))
+    }
+  })
+
+/** Reserves without a scope: whoever calls this, in an uninterruptible region, settles. */
+export const acquireOpen = <E, R>(
+  options: ReserveOptions<E, R>,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<Open, E | ReserveError, R | Cycles> =>
+  Effect.gen(function*() {
+    const cycles = yield* Cycles
+    const request = yield* restore(requestOf(options, cycles))
+    return yield* open(cycles, yield* acquire(cycles, request, restore))
+  })
+
+/**
+ * Holds budget for the scope. A denial fails with its tag and holds nothing; a caller that is interrupted while it waits returns at
+ * once, and a reservation that comes later is released. When the scope ends before `commit` or `release`, usage that was
+ * recorded is committed; without any, the hold is released (reason `stream_failed` after a failure, else `stream_aborted`).
+ *
+ * @example
+ * ```ts
+ * import { Amount, reserve } from "effect-cycles"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const reservation = yield* reserve({
+ *     action: { kind: "llm.completion", name: "gpt-4o" },
+ *     estimate: Amount.usd("0.05")
+ *   })
+ *   return yield* reservation.commit(Amount.usd("0.0123"))
+ * }).pipe(Effect.scoped)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const reserve = <E = never, R = never>(
+  options: ReserveOptions<E, R>
+): Effect.Effect<Reservation, E | ReserveError, R | Cycles | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const { reservation, settle } = yield* acquireOpen(options, restore)
+      yield* Effect.addFinalizer((exit) =>
+        settle(Option.none(), {
+          release: Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? "stream_failed" : "stream_aborted"
+        })
+      )
+      return reservation
+    })
+  )

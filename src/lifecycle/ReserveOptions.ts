@@ -1,0 +1,121 @@
+/**
+ * What to reserve: options whose parts may be values, functions or effects, resolved into a request.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Amount } from "../protocol/Amount.js"
+import * as Idempotency from "../protocol/Idempotency.js"
+import { invalidInput, type InvalidInput } from "../protocol/InvalidInput.js"
+import type { CreateRequest, OveragePolicy } from "../protocol/Reservation.js"
+import { type Level, levels } from "../protocol/Subject.js"
+import type { Service } from "./Cycles.js"
+import { UsageError } from "./UsageError.js"
+
+/**
+ * A value, a function that gives it, or an effect of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Resolvable<A, E = never, R = never> = A | (() => A) | Effect.Effect<A, E, R>
+
+/**
+ * Levels and dimensions; each may be a value, a function or an effect. An absent or empty level falls back to the configured one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SubjectInput =
+  & { readonly [L in Level]?: Resolvable<string | undefined> | undefined }
+  & { readonly dimensions?: Resolvable<Readonly<Record<string, string>> | undefined> | undefined }
+
+/**
+ * Kind and name (`unknown` when absent or empty) and tags; each may be a value, a function or an effect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ActionInput {
+  readonly kind?: Resolvable<string | undefined> | undefined
+  readonly name?: Resolvable<string | undefined> | undefined
+  readonly tags?: Resolvable<ReadonlyArray<string> | undefined> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReserveOptions<E = never, R = never> {
+  /** How much to hold. */
+  readonly estimate: Resolvable<Amount, E, R>
+  /** Who spends; completed by the configured subject. */
+  readonly subject?: Resolvable<SubjectInput, E, R> | undefined
+  /** What for. */
+  readonly action?: Resolvable<ActionInput, E, R> | undefined
+  /** How long the hold lasts, 1 s to 24 h. Default 60 s; authorities may grant less. */
+  readonly ttl?: Duration.DurationInput | undefined
+  /** How long after that a commit is still accepted, 0 to 60 s. The authority's default is 5 s. */
+  readonly gracePeriod?: Duration.DurationInput | undefined
+  /** When the actual is more than the estimate. Default `ALLOW_IF_AVAILABLE`. */
+  readonly overagePolicy?: OveragePolicy | undefined
+  /** Free JSON values for the ledger, shown by authorities: never a prompt or a secret. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** The value behind a `Resolvable`. A function that throws is a `UsageError`. */
+export const resolve = <A, E, R>(field: string, input: Resolvable<A, E, R>): Effect.Effect<A, E | UsageError, R> => {
+  if (Effect.isEffect(input)) return input as Effect.Effect<A, E, R>
+  return typeof input === "function"
+    ? Effect.try({ try: input as () => A, catch: (cause) => new UsageError({ field, cause }) })
+    : Effect.succeed(input as A)
+}
+
+const duration = (field: string, input: Duration.DurationInput): Effect.Effect<Duration.Duration, InvalidInput> =>
+  Option.match(Duration.decodeUnknown(input), {
+    onNone: () => Effect.fail(invalidInput(field, "must be a duration", input)),
+    onSome: Effect.succeed
+  })
+
+const subjectOf = (input: SubjectInput, defaults: { readonly [L in Level]?: string }) =>
+  Effect.gen(function*() {
+    const subject: { [L in Level]?: string } = {}
+    for (const level of levels) {
+      const value = (yield* resolve(`subject.${level}`, input[level])) || defaults[level]
+      if (value) subject[level] = value
+    }
+    const dimensions = yield* resolve("subject.dimensions", input.dimensions)
+    return { ...subject, ...(dimensions && { dimensions }) }
+  })
+
+const actionOf = (input: ActionInput) =>
+  Effect.gen(function*() {
+    const tags = yield* resolve("action.tags", input.tags)
+    return {
+      kind: (yield* resolve("action.kind", input.kind)) || "unknown",
+      name: (yield* resolve("action.name", input.name)) || "unknown",
+      ...(tags && { tags })
+    }
+  })
+
+/** The request of the options, with a fresh key. */
+export const requestOf = <E, R>(
+  options: ReserveOptions<E, R>,
+  { config }: Service
+): Effect.Effect<CreateRequest, E | UsageError | InvalidInput, R> =>
+  Effect.gen(function*() {
+    const subject = yield* resolve("subject", options.subject)
+    const action = yield* resolve("action", options.action)
+    return {
+      idempotencyKey: yield* Idempotency.fresh,
+      subject: yield* subjectOf(subject ?? {}, config.subject),
+      action: yield* actionOf(action ?? {}),
+      estimate: yield* resolve("estimate", options.estimate),
+      ttl: yield* duration("ttl_ms", options.ttl ?? "60 seconds"),
+      gracePeriod: options.gracePeriod === undefined
+        ? undefined
+        : yield* duration("grace_period_ms", options.gracePeriod),
+      overagePolicy: options.overagePolicy ?? "ALLOW_IF_AVAILABLE",
+      metadata: options.metadata
+    }
+  })

@@ -1,0 +1,19 @@
+/**
+ * The error of a function that the user gave.
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * A function of the options threw while the request was being built: nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UsageError extends Schema.TaggedError<UsageError>("effect-cycles/UsageError")("UsageError", {
+  field: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message(): string {
+    return `The function for "${this.field}" threw`
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * From a request to a held reservation. The request runs on a fiber of the settler and the caller waits for it interruptibly: a caller
+ * that goes away returns at once, and an answer that comes later is released.
+ */
+import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Reply } from "../../client/Client.js"
+import { Ambiguous, type CreateError, isAmbiguous } from "../../protocol/CyclesError.js"
+import type { CreateRequest, CreateResponse, ReservationId } from "../../protocol/Reservation.js"
+import type { Service } from "../Cycles.js"
+import { release } from "../Settlement.js"
+import { backoff } from "./backoff.js"
+import { type Held, logs } from "./held.js"
+
+/** An allowed answer must say what it holds, and its caps when it has some: anything else proves nothing. */
+const proven = (request: CreateRequest, reply: Reply<CreateResponse>): Effect.Effect<Held, Ambiguous> => {
+  const { caps, decision, reservationId } = reply.value
+  const missing = Option.isNone(reservationId)
+    ? "a reservation id"
+    : decision === "ALLOW_WITH_CAPS" && Option.isNone(caps)
+    ? "the caps"
+    : undefined
+  return Option.isSome(reservationId) && missing === undefined
+    ? Effect.succeed({ id: reservationId.value, request, reply })
+    : new Ambiguous({
+      operation: "createReservation",
+      reason: "body",
+      message: `The reservation was allowed without ${missing} (createReservation, HTTP ${reply.meta.status})`,
+      meta: reply.meta
+    })
+}
+
+const attempt = (cycles: Service, request: CreateRequest): Effect.Effect<Held, CreateError> =>
+  Effect.flatMap(cycles.createReservation(request), (reply) => proven(request, reply))
+
+class NothingFound extends Data.TaggedError("NothingFound") {}
+
+const giveBack = (cycles: Service, id: ReservationId): Effect.Effect<void> =>
+  Effect.asVoid(release(cycles, id, "client_disconnect"))
+
+/**
+ * After two answers that prove nothing: looks for the reservation by its key and releases it. It is never adopted: a listing does not
+ * say the caps. Looks again while nothing is found, since a request may still be under way.
+ */
+const recover = (cycles: Service, { idempotencyKey }: CreateRequest): Effect.Effect<void> =>
+  cycles.listReservations({ idempotencyKey }).pipe(
+    Effect.map(({ value }) =>
+      value.reservations.find((row) => Option.contains(row.idempotencyKey, idempotencyKey))
+    ),
+    Effect.filterOrFail((row) => row !== undefined, () => new NothingFound()),
+    Effect.retry(backoff(cycles.config, cycles.config.retry.maxAttempts)),
+    Effect.flatMap((row) => row.status === "ACTIVE" ? giveBack(cycles, row.reservationId) : Effect.void),
+    Effect.catchAll((error) =>
+      error._tag === "NothingFound" ? Effect.void : Effect.logWarning(
+        "An unanswered reservation could not be looked up: if the authority holds it, the hold ends with its time"
+      ).pipe(Effect.annotateLogs({ ...logs, idempotencyKey, error: error._tag }))
+    )
+  )
+
+/** One immediate second attempt with the same key; then the ambiguity is the caller's, and the hold is looked for in the background. */
+const create = (cycles: Service, request: CreateRequest): Effect.Effect<Held, CreateError> =>
+  attempt(cycles, request).pipe(
+    Effect.catchIf(isAmbiguous, () => attempt(cycles, request)),
+    Effect.tapError((error) => isAmbiguous(error) ? cycles.settler.submit(recover(cycles, request)) : Effect.void)
+  )
+
+/** Reserves. To be called in an uninterruptible region, with its `restore`. */
+export const acquire = (
+  cycles: Service,
+  request: CreateRequest,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<Held, CreateError> =>
+  Effect.gen(function*() {
+    const answer = yield* Deferred.make<Held, CreateError>()
+    let abandoned = false
+    const late = (exit: Exit.Exit<Held, CreateError>): Effect.Effect<void> =>
+      Exit.isSuccess(exit) ? giveBack(cycles, exit.value.id) : Effect.void
+    yield* cycles.settler.submit(
+      create(cycles, request).pipe(
+        Effect.onExit((exit) => Effect.suspend(() => abandoned ? late(exit) : Deferred.done(answer, exit))),
+        Effect.catchAllCause((cause) => Cause.isDie(cause) ? Effect.logDebug(cause) : Effect.void),
+        Effect.asVoid
+      )
+    )
+    return yield* restore(Deferred.await(answer)).pipe(
+      Effect.onInterrupt(() =>
+        Effect.suspend(() => {
+          abandoned = true
+          return Effect.flatMap(
+            Deferred.poll(answer),
+            Option.match({
+              onNone: () => Effect.void,
+              onSome: (result) =>
+                cycles.settler.submit(Effect.flatMap(Effect.exit(result), late))
+            })
+          )
+        })
+      )
+    )
+  })

@@ -1,0 +1,60 @@
+/**
+ * Names of spans, attributes and metrics, derived from the Api value where they concern an operation.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import { CyclesApi } from "./Api.js"
+import type { OperationName } from "./CyclesError.js"
+
+const operationNames: Array<string> = []
+HttpApi.reflect(CyclesApi, { onGroup: () => {}, onEndpoint: ({ endpoint }) => operationNames.push(endpoint.name) })
+
+/**
+ * The operations in the order of the Api value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const operations: ReadonlyArray<string> = operationNames
+
+/** The span of one exchange. */
+export const spanOf = (operation: OperationName): string => `cycles.${operation}`
+
+/** The span around a guarded effect. */
+export const guardSpan = "cycles.guard"
+
+/** Attribute names. */
+export const attributes = {
+  operation: "cycles.operation.name",
+  reservation: "cycles.reservation.id",
+  decision: "cycles.decision",
+  unit: "cycles.amount.unit",
+  estimated: "cycles.amount.estimated",
+  charged: "cycles.amount.charged",
+  settlement: "cycles.settlement",
+  errorType: "error.type"
+} as const
+
+/**
+ * How long operations take, in seconds, tagged with the operation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const operationDuration: Metric.Metric.Histogram<number> = Metric.histogram(
+  "cycles.client.operation.duration",
+  MetricBoundaries.exponential({ start: 0.001, factor: 2, count: 14 }),
+  "duration of one exchange with the authority"
+).pipe(Metric.tagged("unit", "s"))
+
+/**
+ * Settlements that go on in the background.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const settlementPending: Metric.Metric.Gauge<number> = Metric.gauge(
+  "cycles.settlement.pending",
+  { description: "settlements that go on in the background" }
+)

@@ -1,0 +1,113 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as esbuild from "esbuild"
+import { fileURLToPath } from "node:url"
+import * as vm from "node:vm"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+/** The program that runs in the bare context: it uses the library and exports `main`. */
+const entry = `
+import * as library from "./src/index.ts"
+import * as authority from "./src/authority.ts"
+
+export const main = async (): Promise<unknown> => ({
+  library: Object.keys(library).length,
+  authority: Object.keys(authority).length
+})
+`
+
+/** Checks what `main` answered. */
+const checkAnswer = (answer: unknown): void => {
+  assert.isObject(answer)
+}
+
+interface Bundle {
+  readonly code: string
+  /** What the bundle still imports, as `importing file -> specifier`. */
+  readonly left: ReadonlyArray<string>
+}
+
+const bundle = async (contents: string): Promise<Bundle> => {
+  const result = await esbuild.build({
+    stdin: { contents, loader: "ts", resolveDir: root, sourcefile: "entry.ts" },
+    absWorkingDir: root,
+    bundle: true,
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    format: "iife",
+    globalName: "bundle",
+    target: "es2022",
+    external: ["node:*"],
+    metafile: true,
+    write: false,
+    logLevel: "silent"
+  })
+  const left = Object.entries(result.metafile.inputs).flatMap(([file, input]) =>
+    input.imports.filter((imported) => imported.external === true).map((imported) => `${file} -> ${imported.path}`)
+  )
+  return { code: result.outputFiles[0]?.text ?? "", left }
+}
+
+/** Only what browsers and edge runtimes have too. No `process`, `Buffer` or `require`, and no network. */
+const webGlobals = () => ({
+  AbortController,
+  AbortSignal,
+  ArrayBuffer,
+  Blob,
+  DOMException,
+  Event,
+  EventTarget,
+  FormData,
+  Headers,
+  ReadableStream,
+  Request,
+  Response,
+  TextDecoder,
+  TextEncoder,
+  TransformStream,
+  URL,
+  URLSearchParams,
+  Uint8Array,
+  WritableStream,
+  atob,
+  btoa,
+  clearInterval,
+  clearTimeout,
+  console,
+  crypto,
+  fetch: () => Promise.reject(new TypeError("no network here")),
+  performance,
+  queueMicrotask,
+  setInterval,
+  setTimeout,
+  structuredClone
+})
+
+/** Runs the bundle in a context of its own and gives what it exports. */
+const runBare = (code: string): Record<string, unknown> => {
+  const context = vm.createContext(webGlobals())
+  return vm.runInContext(`${code}\nbundle`, context, { timeout: 10_000 })
+}
+
+describe("bundle", () => {
+  for (const file of ["src/index.ts", "src/authority.ts"]) {
+    it(`${file} needs web globals only`, { timeout: 30_000 }, async () => {
+      const { code, left } = await bundle(`export * from "./${file}"`)
+      assert.deepStrictEqual(left, [])
+      assert.isNotEmpty(Object.keys(runBare(code)))
+    })
+  }
+
+  it("answers in a bare context", { timeout: 30_000 }, async () => {
+    const { code, left } = await bundle(entry)
+    assert.deepStrictEqual(left, [])
+    const { main } = runBare(code) as { readonly main: () => Promise<unknown> }
+    checkAnswer(await main())
+  })
+
+  it("notices a Node import", { timeout: 30_000 }, async () => {
+    const { code, left } = await bundle(`export { sep } from "node:path"`)
+    assert.deepStrictEqual(left, ["entry.ts -> node:path"])
+    assert.throws(() => runBare(code), /node:path/)
+  })
+})

@@ -1,0 +1,32 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const src = fileURLToPath(new URL("./src", import.meta.url))
+const floor = { lines: 95, branches: 90 }
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^effect-cycles$/, replacement: `${src}/index.ts` },
+      { find: /^effect-cycles\/(.+)$/, replacement: `${src}/$1.ts` }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    reporters: ["default", "json"],
+    outputFile: { json: ".results/tests.json" },
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      reporter: ["text", "json-summary"],
+      reportsDirectory: ".results/coverage",
+      thresholds: {
+        "src/protocol/**": floor,
+        "src/client/**": floor,
+        "src/lifecycle/**": floor,
+        "src/guard/**": floor,
+        "src/authority/**": floor
+      }
+    }
+  }
+})
