@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { invalidInput, type InvalidInput } from "../protocol/InvalidInput.js"
+import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 import { type Level, levels } from "../protocol/Subject.js"
 
 /**
@@ -163,14 +163,18 @@ const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 
 const parseDuration = (text: string): Either.Either<Duration.Duration, ConfigError.ConfigError> => {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(text)
-  if (match === null) return refuse(`expected milliseconds or a value with a unit such as "2s" or "500ms", got "${text}"`)
+  if (match === null) {
+    return refuse(`expected milliseconds or a value with a unit such as "2s" or "500ms", got "${text}"`)
+  }
   const [, digits, unit] = match
   const n = Number(digits)
   if (unit !== undefined) return Either.right(Duration.millis(n * (unitsMs[unit] ?? 1)))
   if (n === 0) return Either.right(Duration.zero)
   return Number.isInteger(n) && n >= 100
     ? Either.right(Duration.millis(n))
-    : refuse(`"${text}" is ambiguous: a bare number is milliseconds here, but this one looks like seconds; write "${n}s" or "${n}ms"`)
+    : refuse(
+      `"${text}" is ambiguous: a bare number is milliseconds here, but this one looks like seconds; write "${n}s" or "${n}ms"`
+    )
 }
 
 const parseBoolean = (text: string): Either.Either<boolean, ConfigError.ConfigError> => {
@@ -184,9 +188,11 @@ const parseNumber = (text: string): Either.Either<number, ConfigError.ConfigErro
   /^\d+(\.\d+)?$/.test(text) ? Either.right(Number(text)) : refuse(`expected a number, got "${text}"`)
 
 const required = (name: string) =>
-  Config.string(name).pipe(Config.mapOrFail((text) =>
-    text.trim() === "" ? Either.left(ConfigError.MissingData([], `${name} is empty`)) : Either.right(text)
-  ))
+  Config.string(name).pipe(
+    Config.mapOrFail((text) =>
+      text.trim() === "" ? Either.left(ConfigError.MissingData([], `${name} is empty`)) : Either.right(text)
+    )
+  )
 
 /**
  * The options as environment variables: `CYCLES_BASE_URL`, `CYCLES_API_KEY`, `CYCLES_TENANT` and the other levels,

@@ -10,7 +10,14 @@ import { requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
 import type { Amount } from "../protocol/Amount.js"
 import type { Balance } from "../protocol/Balance.js"
 import type { Caps } from "../protocol/Caps.js"
-import { type CreateError, type Denial, isAmbiguous, isDenial } from "../protocol/CyclesError.js"
+import {
+  type CreateError,
+  type Denial,
+  isAmbiguous,
+  isDenial,
+  type NotFound,
+  type Refused
+} from "../protocol/CyclesError.js"
 
 /**
  * The answer to a dry run: `Allowed` with the caps that would apply and the balances as they are, or `Denied` with the error that a
@@ -39,8 +46,17 @@ export type Evaluation = Data.TaggedEnum<{
  */
 export const Evaluation = Data.taggedEnum<Evaluation>()
 
+/**
+ * Every error of `evaluate`: those of a reservation less the denials. `NotFound` and `Refused` stay for answers that are no decision.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type EvaluateError = Exclude<ReserveError, Exclude<Denial, NotFound | Refused>>
+
 const isDecision = (error: CreateError): error is Extract<CreateError, Denial> =>
-  isDenial(error) && (error.meta.status === 200 || error.meta.status === 409)
+  isDenial(error) &&
+  (error._tag !== "NotFound" && error._tag !== "Refused" || error.meta.status === 200 || error.meta.status === 409)
 
 /**
  * Asks the authority for a dry run of a reservation. It runs no work and holds no budget. A denial is a value; every other error stays
@@ -58,7 +74,7 @@ const isDecision = (error: CreateError): error is Extract<CreateError, Denial> =
  */
 export const evaluate = <E = never, R = never>(
   options: ReserveOptions<E, R>
-): Effect.Effect<Evaluation, E | ReserveError, R | Cycles> =>
+): Effect.Effect<Evaluation, E | EvaluateError, R | Cycles> =>
   Effect.gen(function*() {
     const cycles = yield* Cycles
     const request = { ...(yield* requestOf(options, cycles)), dryRun: true }

@@ -1,10 +1,12 @@
 /**
  * Work inside a budget: reserve, run, settle.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { Cycles } from "../lifecycle/Cycles.js"
 import { acquireOpen, type ReserveError } from "../lifecycle/Reservation.js"
 import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
@@ -42,14 +44,14 @@ export interface GuardOptions<A, E = never, R = never> extends ReserveOptions<E,
    * the estimate, marked `actual_source: "estimate"`.
    */
   readonly actual?: Actual<A, unknown, R> | undefined
-  /** Sees how the reservation ended, before the guard returns. */
+  /** Sees how the reservation ended, before the guard returns. It runs uninterruptibly: keep it short. */
   readonly onSettled?: ((settlement: Settlement) => Effect.Effect<void, never, R>) | undefined
 }
 
-const actualOf = <A, R>(
-  actual: Actual<A, unknown, R> | undefined,
+const actualOf = <A, X, R>(
+  actual: Actual<A, X, R> | undefined,
   value: A
-): Effect.Effect<Amount | undefined, unknown, R> =>
+): Effect.Effect<Amount | undefined, X, R> =>
   Effect.suspend(() => {
     if (actual === undefined || actual instanceof Amount) return Effect.succeed(actual)
     const result = Effect.isEffect(actual) ? actual : actual(value)
@@ -57,21 +59,33 @@ const actualOf = <A, R>(
   })
 
 /** An actual that is no amount, or that could not be had, is unknown: never zero, never an error after the work is done. */
-const known = <A, R>(
-  actual: Actual<A, unknown, R> | undefined,
+const known = <A, X, R>(
+  actual: Actual<A, X, R> | undefined,
   value: A
 ): Effect.Effect<Option.Option<Amount>, never, R> =>
   actualOf(actual, value).pipe(
     Effect.map(Option.liftPredicate((amount) => amount instanceof Amount)),
     Effect.catchAllCause((cause) =>
       Effect.as(
-        Effect.logWarning("The actual of guarded work could not be had: usage or the estimate is recorded", cause).pipe(
-          Effect.annotateLogs({ package: "effect-cycles", module: "guard" })
-        ),
+        warn("The actual of guarded work could not be had: usage or the estimate is recorded", cause),
         Option.none()
       )
     )
   )
+
+/** What a user's function failed with may hold anything: only its name is logged. */
+const warn = (message: string, cause: Cause.Cause<unknown>) => {
+  const error = Cause.squash(cause)
+  return Effect.logWarning(message).pipe(Effect.annotateLogs({
+    package: "effect-cycles",
+    module: "guard",
+    error: Predicate.hasProperty(error, "_tag")
+      ? String(error._tag)
+      : error instanceof Error
+      ? error.name
+      : typeof error
+  }))
+}
 
 const run = <A, E, R, E2, R2>(
   self: Effect.Effect<A, E, R>,
@@ -95,7 +109,9 @@ const run = <A, E, R, E2, R2>(
         )
         : yield* settle(Option.none(), { release: "guarded_method_failed" })
       yield* Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)
-      if (options.onSettled !== undefined) yield* options.onSettled(settlement)
+      yield* Effect.suspend(() => options.onSettled?.(settlement) ?? Effect.void).pipe(
+        Effect.catchAllCause((cause) => warn("onSettled failed", cause))
+      )
       return yield* exit
     })
   ).pipe(Effect.withSpan(Telemetry.guardSpan, { captureStackTrace: false }))

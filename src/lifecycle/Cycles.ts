@@ -28,7 +28,9 @@ export interface Service extends Client.Client {
   readonly settler: Settler.Settler
 }
 
-const make = (options: CyclesConfig.Options): Effect.Effect<Service, InvalidInput, HttpClient.HttpClient | Scope.Scope> =>
+const make = (
+  options: CyclesConfig.Options
+): Effect.Effect<Service, InvalidInput, HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function*() {
     const config = yield* CyclesConfig.make(options)
     const client = yield* Client.make(config)

@@ -6,11 +6,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import type { Reply } from "../client/Client.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
 import * as Idempotency from "../protocol/Idempotency.js"
-import type { CreateResponse, ExtendResponse, ReservationId } from "../protocol/Reservation.js"
 import { invalidInput } from "../protocol/InvalidInput.js"
-import type { Reply } from "../client/Client.js"
+import type { CreateResponse, ExtendResponse, ReservationId } from "../protocol/Reservation.js"
 import type { Service } from "./Cycles.js"
 
 /**

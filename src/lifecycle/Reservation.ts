@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
+import type { Action } from "../protocol/Action.js"
 import type { Amount } from "../protocol/Amount.js"
 import type { Balance } from "../protocol/Balance.js"
 import type { Caps } from "../protocol/Caps.js"
@@ -16,13 +17,12 @@ import type { CreateError, ExtendError } from "../protocol/CyclesError.js"
 import type { Decision } from "../protocol/Decision.js"
 import type { Metrics } from "../protocol/Metrics.js"
 import type { ReservationId } from "../protocol/Reservation.js"
-import type { Action } from "../protocol/Action.js"
 import type { Subject } from "../protocol/Subject.js"
 import { Cycles, type Service } from "./Cycles.js"
 import { acquire } from "./internal/acquire.js"
 import type { Held } from "./internal/held.js"
 import * as Lease from "./Lease.js"
-import { requestOf, type Resolvable, resolve, type ReserveOptions } from "./ReserveOptions.js"
+import { requestOf, type ReserveOptions, type Resolvable, resolve } from "./ReserveOptions.js"
 import * as Settlement from "./Settlement.js"
 import type { UsageError } from "./UsageError.js"
 
@@ -118,7 +118,8 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
     const once = (run: Effect.Effect<Settlement.Settlement>) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Ref.getAndSet(claimed, true), (late) =>
-          late ? restore(Deferred.await(first)) : Effect.tap(run, (settlement) => Deferred.succeed(first, settlement)))
+          late ? restore(Deferred.await(first)) : Effect.tap(run, (settlement) =>
+            Deferred.succeed(first, settlement)))
       )
 
     const record = (actual: Amount, source: Settlement.ActualSource, options: CommitOptions = {}) =>
@@ -137,7 +138,8 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
         }, final)
       })
 
-    const giveBack = (reason: string) => Settlement.release(cycles, held.id, reason, final)
+    const giveBack = (reason: string) =>
+      Settlement.release(cycles, held.id, reason, final)
 
     const reservation: Reservation = {
       id: held.id,
@@ -153,8 +155,7 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
       lease: Ref.get(lease),
       extend: (by) => Lease.extend(cycles, held.id, lease, by),
       setUsage: (usage) => Ref.update(draft, (draft) => ({ ...draft, usage: Option.some(usage) })),
-      setMetrics: (metrics) =>
-        Ref.update(draft, (draft) => ({ ...draft, metrics: { ...draft.metrics, ...metrics } })),
+      setMetrics: (metrics) => Ref.update(draft, (draft) => ({ ...draft, metrics: { ...draft.metrics, ...metrics } })),
       setMetadata: (metadata) =>
         Ref.update(draft, (draft) => ({ ...draft, metadata: { ...draft.metadata, ...metadata } })),
       commit: (actual, options) =>

@@ -195,7 +195,7 @@ const settle = <E extends Failure>(cycles: Service, options: {
   readonly final: Deferred.Deferred<Settlement>
 }): Effect.Effect<Settlement> => {
   const { attempt, final, giveUp, interim, isOpen } = options
-  const { maxAttempts, enabled, initialDelay } = cycles.config.retry
+  const { enabled, initialDelay, maxAttempts } = cycles.config.retry
   const goOn = (first: E) =>
     attempt.pipe(
       Effect.retry({ schedule: backoff(cycles.config, maxAttempts - 1), while: isOpen }),

@@ -1,8 +1,8 @@
 /**
  * Work that outlives its caller: fibers owned by the layer, which waits for them when it ends.
  */
-import * as Effect from "effect/Effect"
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"

@@ -6,8 +6,8 @@ import { dual } from "effect/Function"
 import * as Hash from "effect/Hash"
 import type * as Ordering from "effect/Ordering"
 import * as Schema from "effect/Schema"
-import { invalidInput, type InvalidInput } from "./InvalidInput.js"
 import { Int64, UnsignedInt64 } from "./internal/wire.js"
+import { type InvalidInput, invalidInput } from "./InvalidInput.js"
 
 /**
  * What an amount counts. 1 USD = 100 000 000 `USD_MICROCENTS`.
@@ -47,7 +47,9 @@ interface Fraction {
 
 const decimal = (field: string, text: string): Either.Either<Fraction, InvalidInput> => {
   const match = /^(\d{1,30})(?:\.(\d{1,30}))?$/.exec(text)
-  if (match === null) return Either.left(invalidInput(field, "must be a decimal such as \"0.0025\", not negative", text))
+  if (match === null) {
+    return Either.left(invalidInput(field, "must be a decimal such as \"0.0025\", not negative", text))
+  }
   const fraction = match[2] ?? ""
   return Either.right({ numerator: BigInt(`${match[1]}${fraction}`), denominator: 10n ** BigInt(fraction.length) })
 }
@@ -68,7 +70,9 @@ const divide = (
     case "down":
       return Either.right(quotient)
     case "halfEven":
-      return Either.right(twice > denominator || (twice === denominator && quotient % 2n === 1n) ? quotient + 1n : quotient)
+      return Either.right(
+        twice > denominator || (twice === denominator && quotient % 2n === 1n) ? quotient + 1n : quotient
+      )
   }
 }
 
@@ -175,15 +179,21 @@ export class Amount extends Schema.Class<Amount>("effect-cycles/Amount")(
   static readonly add: {
     (that: Amount): (self: Amount) => Either.Either<Amount, InvalidInput>
     (self: Amount, that: Amount): Either.Either<Amount, InvalidInput>
-  } = dual(2, (self: Amount, that: Amount) =>
-    together("add", that, self, (a, b) => a + b).pipe(Either.flatMap((n) => checked("add", self.unit, n))))
+  } = dual(
+    2,
+    (self: Amount, that: Amount) =>
+      together("add", that, self, (a, b) => a + b).pipe(Either.flatMap((n) => checked("add", self.unit, n)))
+  )
 
   /** The difference. `InvalidInput` for different units or a result below zero. */
   static readonly subtract: {
     (that: Amount): (self: Amount) => Either.Either<Amount, InvalidInput>
     (self: Amount, that: Amount): Either.Either<Amount, InvalidInput>
-  } = dual(2, (self: Amount, that: Amount) =>
-    together("subtract", that, self, (a, b) => a - b).pipe(Either.flatMap((n) => checked("subtract", self.unit, n))))
+  } = dual(
+    2,
+    (self: Amount, that: Amount) =>
+      together("subtract", that, self, (a, b) => a - b).pipe(Either.flatMap((n) => checked("subtract", self.unit, n)))
+  )
 
   /** The smaller one. `InvalidInput` for different units. */
   static readonly min: {
@@ -195,8 +205,11 @@ export class Amount extends Schema.Class<Amount>("effect-cycles/Amount")(
   static readonly compare: {
     (that: Amount): (self: Amount) => Either.Either<Ordering.Ordering, InvalidInput>
     (self: Amount, that: Amount): Either.Either<Ordering.Ordering, InvalidInput>
-  } = dual(2, (self: Amount, that: Amount) =>
-    together("compare", that, self, (a, b): Ordering.Ordering => a < b ? -1 : a > b ? 1 : 0))
+  } = dual(
+    2,
+    (self: Amount, that: Amount) =>
+      together("compare", that, self, (a, b): Ordering.Ordering => a < b ? -1 : a > b ? 1 : 0)
+  )
 
   /** The sum of any number of amounts of one unit. */
   static sum(unit: Unit, amounts: Iterable<Amount>): Either.Either<Amount, InvalidInput> {

@@ -54,8 +54,11 @@ export const allowsTool: {
 export const filterTools: {
   <T extends string | { readonly name: string }>(tools: ReadonlyArray<T>): (self: Caps) => ReadonlyArray<T>
   <T extends string | { readonly name: string }>(self: Caps, tools: ReadonlyArray<T>): ReadonlyArray<T>
-} = dual(2, <T extends string | { readonly name: string }>(self: Caps, tools: ReadonlyArray<T>): ReadonlyArray<T> =>
-  tools.filter((tool) => allowsTool(self, typeof tool === "string" ? tool : tool.name)))
+} = dual(
+  2,
+  <T extends string | { readonly name: string }>(self: Caps, tools: ReadonlyArray<T>): ReadonlyArray<T> =>
+    tools.filter((tool) => allowsTool(self, typeof tool === "string" ? tool : tool.name))
+)
 
 /**
  * The smaller of the wanted number of tokens and the cap; the wanted number when there is no cap.

@@ -397,6 +397,21 @@ export interface Told {
   readonly affectedScopes?: ReadonlyArray<string> | undefined
 }
 
+const scopePath = /\b(?:tenant|workspace|app|workflow|agent|toolset):[\w.-]+(?:\/[a-z]+:[\w.-]+)*/
+
+/** Which scope said no: from the details, from the words, or the only scope there is. */
+const scopeOf = (
+  details: Option.Option<Readonly<Record<string, unknown>>>,
+  detail: string,
+  affectedScopes: ReadonlyArray<string>
+): Option.Option<string> =>
+  details.pipe(
+    Option.flatMap(({ scope }) => typeof scope === "string" ? Option.some(scope) : Option.none()),
+    Option.orElse(() => Option.fromNullable(scopePath.exec(detail)?.[0])),
+    Option.orElse(() => affectedScopes.length === 1 ? Option.fromNullable(affectedScopes[0]) : Option.none()),
+    Option.map((scope) => sanitize(scope, 1024))
+  )
+
 const isKnown = (code: string): code is ErrorCode => Object.hasOwn(byCode, code)
 
 /** A reason code that has no error code of its own, and the error that a live request gets for it. */
@@ -430,13 +445,7 @@ export const refuse = (told: Told): Refusal => {
     meta: told.meta,
     details,
     evidence: told.evidence ?? Option.none(),
-    scope: Option.map(
-      Option.orElse(
-        Option.flatMap(details, ({ scope }) => typeof scope === "string" ? Option.some(scope) : Option.none()),
-        () => affectedScopes.length === 1 ? Option.fromNullable(affectedScopes[0]) : Option.none()
-      ),
-      (scope) => sanitize(scope, 1024)
-    ),
+    scope: scopeOf(details, told.detail, affectedScopes),
     requested: told.requested ?? Option.none(),
     affectedScopes
   }

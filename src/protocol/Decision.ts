@@ -7,7 +7,7 @@ import { Amount } from "./Amount.js"
 import { Caps } from "./Caps.js"
 import { EvidenceRef } from "./Evidence.js"
 import { IdempotencyKey } from "./Idempotency.js"
-import { durationMs, optional, option, required, text } from "./internal/wire.js"
+import { durationMs, option, optional, required, text } from "./internal/wire.js"
 import { JsonObject } from "./Json.js"
 import { Subject } from "./Subject.js"
 

@@ -6,7 +6,6 @@ import * as Schema from "effect/Schema"
 
 /** Removes control characters and bounds the length, so that a foreign text cannot forge or flood a log. */
 export const sanitize = (text: string, maxLength = 300): string => {
-  // eslint-disable-next-line no-control-regex -- these are the characters to remove
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ")
   return clean.length > maxLength ? `${clean.slice(0, maxLength - 1)}…` : clean
 }
@@ -34,4 +33,13 @@ export const invalidInput = (field: string, bound: string, value?: unknown): Inv
   new InvalidInput({ field, bound, ...(value === undefined ? {} : { value: render(value) }) })
 
 const render = (value: unknown): string =>
-  sanitize(typeof value === "string" ? `"${value}"` : Array.isArray(value) ? `an array of ${value.length}` : typeof value === "object" && value !== null ? "an object" : String(value), 80)
+  sanitize(
+    typeof value === "string"
+      ? `"${value}"`
+      : Array.isArray(value)
+      ? `an array of ${value.length}`
+      : typeof value === "object" && value !== null
+      ? "an object"
+      : String(value),
+    80
+  )

@@ -299,7 +299,7 @@ export const ReservationPage = Schema.Struct({
  */
 export type ReservationPage = typeof ReservationPage.Type
 
-const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/i
+const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
 
 const WindowBound = Schema.String.pipe(
   Schema.filter((text) => zoned.test(text) || "must be an ISO 8601 instant with a zone"),

@@ -13,21 +13,22 @@ import * as Fiber from "effect/Fiber"
  *
  * `Effect.timeout` does neither: there it waits for a hung call for ever, and made interruptible it drops a call that is under way.
  */
-export const deadline = <E2>(duration: Duration.Duration, onTimeout: () => E2) =>
-<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const answer = yield* Deferred.make<A, E | E2>()
-      const work = yield* Effect.forkDaemon(Effect.interruptible(Effect.intoDeferred(self, answer)))
-      const timer = yield* Effect.sleep(duration).pipe(
-        Effect.zipRight(Deferred.failSync(answer, onTimeout)),
-        Effect.zipRight(Fiber.interruptFork(work)),
-        Effect.interruptible,
-        Effect.forkDaemon
-      )
-      return yield* restore(Deferred.await(answer)).pipe(
-        Effect.onInterrupt(() => Fiber.interruptFork(work)),
-        Effect.ensuring(Fiber.interruptFork(timer))
-      )
-    })
-  )
+export const deadline =
+  <E2>(duration: Duration.Duration, onTimeout: () => E2) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const answer = yield* Deferred.make<A, E | E2>()
+        const work = yield* Effect.forkDaemon(Effect.interruptible(Effect.intoDeferred(self, answer)))
+        const timer = yield* Effect.sleep(duration).pipe(
+          Effect.zipRight(Deferred.failSync(answer, onTimeout)),
+          Effect.zipRight(Fiber.interruptFork(work)),
+          Effect.interruptible,
+          Effect.forkDaemon
+        )
+        return yield* restore(Deferred.await(answer)).pipe(
+          Effect.onInterrupt(() => Fiber.interruptFork(work)),
+          Effect.ensuring(Fiber.interruptFork(timer))
+        )
+      })
+    )

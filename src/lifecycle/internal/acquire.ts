@@ -48,9 +48,7 @@ const giveBack = (cycles: Service, id: ReservationId): Effect.Effect<void> =>
  */
 const recover = (cycles: Service, { idempotencyKey }: CreateRequest): Effect.Effect<void> =>
   cycles.listReservations({ idempotencyKey }).pipe(
-    Effect.map(({ value }) =>
-      value.reservations.find((row) => Option.contains(row.idempotencyKey, idempotencyKey))
-    ),
+    Effect.map(({ value }) => value.reservations.find((row) => Option.contains(row.idempotencyKey, idempotencyKey))),
     Effect.filterOrFail((row) => row !== undefined, () => new NothingFound()),
     Effect.retry(backoff(cycles.config, cycles.config.retry.maxAttempts)),
     Effect.flatMap((row) => row.status === "ACTIVE" ? giveBack(cycles, row.reservationId) : Effect.void),
@@ -94,8 +92,7 @@ export const acquire = (
             Deferred.poll(answer),
             Option.match({
               onNone: () => Effect.void,
-              onSome: (result) =>
-                cycles.settler.submit(Effect.flatMap(Effect.exit(result), late))
+              onSome: (result) => cycles.settler.submit(Effect.flatMap(Effect.exit(result), late))
             })
           )
         })

@@ -2,7 +2,7 @@
  * From a schema's complaint to the field, the bound and the value.
  */
 import * as ParseResult from "effect/ParseResult"
-import { invalidInput, type InvalidInput } from "../InvalidInput.js"
+import { type InvalidInput, invalidInput } from "../InvalidInput.js"
 
 /** The value that the first complaint is about. */
 const culprit = (issue: ParseResult.ParseIssue): unknown => {

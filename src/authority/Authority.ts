@@ -1,0 +1,207 @@
+/**
+ * The embedded authority: one ledger, the clock of the program, and the keys that open it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Order from "effect/Order"
+import * as Redacted from "effect/Redacted"
+import type { Amount, Unit } from "../protocol/Amount.js"
+import type { Caps } from "../protocol/Caps.js"
+import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
+import type { ReservationDetail } from "../protocol/Reservation.js"
+import { type BudgetStatus, type BudgetView, isSound, view } from "./Budget.js"
+import { type Answers, type Command, type CommandOf, type Refusal, refuse } from "./Command.js"
+import { toDetail } from "./internal/read.js"
+import { advance, step } from "./Ledger.js"
+import * as Scopes from "./Scopes.js"
+import { empty, type Reservation, type State, type Tenant } from "./State.js"
+
+/**
+ * A budget of a scope such as `tenant:acme/agent:x` (case is lowered), in the unit of `allocated`. Absent: no overdraft, no
+ * caps, ACTIVE, nothing spent and no debt. What is reserved is not an option: it is what reservations hold.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export interface BudgetOptions {
+  readonly scope: string
+  readonly allocated: Amount
+  readonly overdraftLimit?: Amount | undefined
+  readonly caps?: Caps | undefined
+  readonly status?: BudgetStatus | undefined
+  readonly spent?: Amount | undefined
+  readonly debt?: Amount | undefined
+  readonly isOverLimit?: boolean | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category config
+ */
+export interface Options {
+  /** The budgets to begin with. None when absent. */
+  readonly budgets?: ReadonlyArray<BudgetOptions> | undefined
+  /** The keys that callers may show, each for its tenant. Without one, every call is refused. */
+  readonly keys?: ReadonlyArray<{ readonly key: Redacted.Redacted; readonly tenant: string }> | undefined
+  /** The key of an administrator, who may list, read and release the reservations of every tenant. */
+  readonly adminKey?: Redacted.Redacted | undefined
+}
+
+/**
+ * `run` is one atomic step of the ledger: an interrupt takes effect before it or after it. Operator commands take effect at once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** Runs a command at the present instant of the clock. */
+  readonly run: <C extends Command>(command: C) => Effect.Effect<Answers[C["_tag"]], Refusal>
+  /** Every budget as it is now, by scope and unit. */
+  readonly budgets: Effect.Effect<ReadonlyArray<BudgetView>>
+  /** Every reservation as it is now, the oldest first. */
+  readonly reservations: Effect.Effect<ReadonlyArray<ReservationDetail>>
+  /** Creates or replaces a budget. `InvalidInput` when the options contradict each other. */
+  readonly putBudget: (options: BudgetOptions) => Effect.Effect<BudgetView, InvalidInput | Refusal>
+  /** Removes a budget. `NOT_FOUND` when there is none. */
+  readonly removeBudget: (scope: string, unit: Unit) => Effect.Effect<BudgetView, Refusal>
+  /** Adds funds. `NOT_FOUND`, `BUDGET_FROZEN` or `BUDGET_CLOSED` when the budget takes none. */
+  readonly credit: (scope: string, amount: Amount) => Effect.Effect<BudgetView, Refusal>
+  /** Freezes, closes or reopens a budget. `NOT_FOUND` when there is none. */
+  readonly setStatus: (scope: string, unit: Unit, status: BudgetStatus) => Effect.Effect<BudgetView, Refusal>
+  /** Creates or replaces what is set for a tenant. */
+  readonly putTenant: (id: string, tenant: Tenant) => Effect.Effect<Tenant, Refusal>
+  /** The tenant of a key, or why the key opens nothing. */
+  readonly authenticate: (key: string) => Effect.Effect<string, Refusal>
+  /** The key of the administrator, if there is one. */
+  readonly adminKey: Option.Option<Redacted.Redacted>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class Authority extends Context.Tag("effect-cycles/authority/Authority")<Authority, Service>() {}
+const budgetOf = (
+  { allocated, caps, debt, isOverLimit, overdraftLimit, scope, spent, status }: BudgetOptions
+): Either.Either<CommandOf<"PutBudget">["budget"], InvalidInput> =>
+  Either.gen(function*() {
+    const { unit } = allocated
+    const count = (field: string, amount: Amount | undefined) =>
+      amount !== undefined && amount.unit !== unit
+        ? Either.left(invalidInput(field, `must have the unit of allocated, ${unit}`, amount.unit))
+        : Either.right(amount?.amount ?? 0n)
+    const budget = {
+      scope: yield* Scopes.parse(scope),
+      unit,
+      allocated: allocated.amount,
+      spent: yield* count("spent", spent),
+      debt: yield* count("debt", debt),
+      overdraftLimit: yield* count("overdraft_limit", overdraftLimit),
+      isOverLimit: isOverLimit ?? false,
+      status: status ?? "ACTIVE",
+      caps: Option.fromNullable(caps)
+    }
+    return isSound({ ...budget, reserved: 0n })
+      ? budget
+      : yield* Either.left(invalidInput("spent", "must leave a remaining amount that an int64 holds", budget.spent))
+  })
+
+const initial = (budgets: ReadonlyArray<BudgetOptions>): Either.Either<State, InvalidInput> =>
+  Either.gen(function*() {
+    let state: State = empty
+    for (const options of budgets) {
+      const budget = yield* budgetOf(options)
+      const [next] = step(state, { _tag: "PutBudget", budget }, 0)
+      if (HashMap.size(next.budgets) === HashMap.size(state.budgets)) {
+        return yield* Either.left(invalidInput("scope", `must not be given twice in ${budget.unit}`, budget.scope))
+      }
+      state = next
+    }
+    return state
+  })
+
+const keyring = (keys: NonNullable<Options["keys"]>): Either.Either<ReadonlyMap<string, string>, InvalidInput> => {
+  const tenants = new Map<string, string>()
+  for (const { key, tenant } of keys) {
+    const secret = Redacted.value(key)
+    if (secret.trim() === "") return Either.left(invalidInput("key", "must not be blank"))
+    if (tenants.has(secret)) return Either.left(invalidInput("key", "must not be given twice", `of tenant ${tenant}`))
+    if (tenant.trim() === "") return Either.left(invalidInput("tenant", "must not be blank", tenant))
+    tenants.set(secret, tenant)
+  }
+  return Either.right(tenants)
+}
+
+/**
+ * An authority of its own. `InvalidInput` for a scope that is none, units that differ, the same budget or key twice, or a
+ * blank key.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<Service, InvalidInput> =>
+  Effect.gen(function*() {
+    const tenants = yield* keyring(options.keys ?? [])
+    if (options.adminKey !== undefined && Redacted.value(options.adminKey).trim() === "") {
+      return yield* invalidInput("admin_key", "must not be blank")
+    }
+    // JavaScript runs one transition at a time: the cell needs no lock.
+    let state = yield* initial(options.budgets ?? [])
+    const at = <A, E>(f: (now: number) => Either.Either<A, E>): Effect.Effect<A, E> =>
+      Effect.clockWith((clock) => Effect.suspend(() => f(Math.floor(clock.unsafeCurrentTimeMillis()))))
+
+    const run = <C extends Command>(command: C): Effect.Effect<Answers[C["_tag"]], Refusal> =>
+      at((now) => {
+        const [next, answer] = step(state, command, now)
+        state = next
+        return answer
+      })
+    const current = at((now) => {
+      state = advance(state, now)
+      return Either.right(state)
+    })
+
+    return {
+      run,
+      budgets: Effect.map(current, ({ budgets }) => Array.from(HashMap.values(budgets), view).sort(byScope)),
+      reservations: Effect.map(current, ({ reservations }) =>
+        Array.from(HashMap.values(reservations)).sort(byAge).map(toDetail)),
+      putBudget: (options) =>
+        Effect.flatMap(budgetOf(options), (budget) =>
+          Effect.map(run({ _tag: "PutBudget", budget }), view)),
+      removeBudget: (scope, unit) => Effect.map(run({ _tag: "RemoveBudget", scope: scope.toLowerCase(), unit }), view),
+      credit: (scope, amount) => Effect.map(run({ _tag: "Credit", scope: scope.toLowerCase(), amount }), view),
+      setStatus: (scope, unit, status) =>
+        Effect.map(run({ _tag: "SetStatus", scope: scope.toLowerCase(), unit, status }), view),
+      putTenant: (id, tenant) => run({ _tag: "PutTenant", id, tenant }),
+      authenticate: (key) => Effect.suspend(() => admit(state, tenants.get(key))),
+      adminKey: Option.fromNullable(options.adminKey)
+    }
+  })
+
+const byScope = Order.mapInput(Order.string, ({ scope, unit }: BudgetView) => `${scope} ${unit}`)
+
+const byAge = Order.combine(
+  Order.mapInput(Order.number, ({ createdAt }: Reservation) => createdAt),
+  Order.mapInput(Order.string, ({ id }: Reservation) => id)
+)
+
+const admit = (state: State, tenant: string | undefined): Either.Either<string, Refusal> => {
+  if (tenant === undefined) return refuse("UNAUTHORIZED", "KEY_NOT_FOUND")
+  const status = Option.getOrUndefined(HashMap.get(state.tenants, tenant))?.status
+  return status === "SUSPENDED" || status === "CLOSED"
+    ? refuse("UNAUTHORIZED", `TENANT_${status}`)
+    : Either.right(tenant)
+}
+
+/**
+ * As `make`, as a layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<Authority, InvalidInput> => Layer.effect(Authority, make(options))

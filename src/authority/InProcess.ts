@@ -1,0 +1,58 @@
+/**
+ * An `HttpClient` that the embedded authority answers: the same fiber and the same clock, no socket.
+ */
+import type * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { respond } from "./App.js"
+import { Authority } from "./Authority.js"
+
+const textOf = (body: HttpBody.HttpBody): Effect.Effect<string, string> => {
+  switch (body._tag) {
+    case "Empty":
+      return Effect.succeed("")
+    case "Uint8Array":
+      return Effect.sync(() => new TextDecoder().decode(body.body))
+    case "Stream":
+      return body.stream.pipe(Stream.mapError(String), Stream.decodeText(), Stream.mkString)
+    case "Raw":
+      return typeof body.body === "string" ? Effect.succeed(body.body) : Effect.fail("a raw body that is not text")
+    case "FormData":
+      return Effect.fail("a form is not text")
+  }
+}
+
+/**
+ * Sends every request to the authority, whatever its host. An interrupt takes effect before the step of the ledger or
+ * after it. A body that is not text is an `Encode` error.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<HttpClient.HttpClient, never, Authority> = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.map(Authority, (authority) =>
+    HttpClient.make((request, url) =>
+      Effect.gen(function*() {
+        const body = yield* Effect.mapError(
+          textOf(request.body),
+          (cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
+        )
+        const { headers, method } = request
+        const reply = yield* respond({
+          method,
+          path: url.pathname,
+          query: url.searchParams,
+          headers,
+          body: Option.some(body)
+        })
+        const { status } = reply
+        return HttpClientResponse.fromWeb(request, new Response(reply.body, { status, headers: reply.headers }))
+      }).pipe(Effect.provideService(Authority, authority))
+    ))
+)

@@ -1,0 +1,92 @@
+/**
+ * The embedded authority with a client in front of it: what a test or a single program needs, in one layer.
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { httpApp } from "./authority/App.js"
+import * as Room from "./authority/Authority.js"
+import * as InProcess from "./authority/InProcess.js"
+import type * as CyclesConfig from "./client/CyclesConfig.js"
+import { Cycles } from "./lifecycle/Cycles.js"
+import type { InvalidInput } from "./protocol/InvalidInput.js"
+import { invalidInput } from "./protocol/InvalidInput.js"
+
+export { Authority, type BudgetOptions, type Options as AuthorityOptions, type Service } from "./authority/Authority.js"
+export { httpApp }
+
+/**
+ * Options of the client, except how to reach the authority, and of the authority.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export interface Options extends Omit<CyclesConfig.Options, "baseUrl" | "apiKey"> {
+  /** The budgets to begin with. */
+  readonly budgets: ReadonlyArray<Room.BudgetOptions>
+  /** The tenant of the client, and of its default subject. When absent: the one tenant of the budgets. */
+  readonly tenant?: string | undefined
+}
+
+const tenantOf = ({ budgets, tenant }: Options): Effect.Effect<string, InvalidInput> => {
+  if (tenant !== undefined) return Effect.succeed(tenant)
+  const [first, ...others] = new Set(
+    budgets.flatMap(({ scope }) => /^tenant:([^/]+)/i.exec(scope)?.[1]?.toLowerCase() ?? [])
+  )
+  return first !== undefined && others.length === 0
+    ? Effect.succeed(first)
+    : Effect.fail(
+      invalidInput("tenant", "must be said when the budgets do not name exactly one", [first, ...others].join(", "))
+    )
+}
+
+/**
+ * The authority alone. `InvalidInput` names the budget option that is out of bounds.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerAuthority: (options: Room.Options) => Layer.Layer<Room.Authority, InvalidInput> = Room.layer
+
+/**
+ * An `HttpClient` that the authority answers on the caller's fiber, without a socket.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerInProcess: Layer.Layer<HttpClient.HttpClient, never, Room.Authority> = InProcess.layer
+
+/**
+ * A `Cycles` that an authority in this process answers, on the clock of the program: for tests, and for programs without a server.
+ *
+ * @example
+ * ```ts
+ * import { Amount, guarded } from "effect-cycles"
+ * import { Authority } from "effect-cycles/authority"
+ * import * as Effect from "effect/Effect"
+ *
+ * Effect.succeed("hello").pipe(
+ *   guarded({ estimate: Amount.usd("0.01"), actual: Amount.usd("0.002") }),
+ *   Effect.provide(Authority.layer({ budgets: [{ scope: "tenant:acme", allocated: Amount.usd("10") }] }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<Cycles | Room.Authority, InvalidInput> =>
+  Layer.unwrapEffect(Effect.gen(function*() {
+    const tenant = yield* tenantOf(options)
+    const key = yield* Effect.sync(() => Redacted.make(`cyc_embedded_${globalThis.crypto.randomUUID()}`))
+    const { budgets, subject, tenant: _, ...client } = options
+    return Cycles.layer({
+      ...client,
+      baseUrl: "http://authority.localhost",
+      apiKey: key,
+      subject: { tenant, ...subject }
+    }).pipe(
+      Layer.provide(layerInProcess),
+      Layer.provideMerge(layerAuthority({ budgets, keys: [{ key, tenant }] }))
+    )
+  }))
