@@ -180,9 +180,10 @@ const split = (url: string): readonly [string, string] => {
 export const httpApp: HttpApp.Default<never, Authority> = Effect.gen(function*() {
   const request = yield* HttpServerRequest.HttpServerRequest
   const [path, query] = split(request.url)
-  const body = yield* Effect.option(request.text).pipe(
-    HttpServerRequest.withMaxBodySize(Option.some(maxBodySize))
-  )
+  // A body that says how large it is gets an answer; one that does not is cut off by the server.
+  const body = Number(request.headers["content-length"] ?? 0) > maxBodySize
+    ? Option.none()
+    : yield* Effect.option(request.text).pipe(HttpServerRequest.withMaxBodySize(Option.some(maxBodySize)))
   const { headers, method } = request
   const reply = yield* respond({ method, path, query: new URLSearchParams(query), headers, body })
   return HttpServerResponse.text(reply.body, { status: reply.status, headers: reply.headers })

@@ -4,13 +4,13 @@
 import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
-import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { respond } from "./App.js"
 import { Authority } from "./Authority.js"
+import { textResponse } from "./internal/textResponse.js"
 
 const textOf = (body: HttpBody.HttpBody): Effect.Effect<string, string> => {
   switch (body._tag) {
@@ -44,15 +44,10 @@ export const layer: Layer.Layer<HttpClient.HttpClient, never, Authority> = Layer
           (cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
         )
         const { headers, method } = request
-        const reply = yield* respond({
-          method,
-          path: url.pathname,
-          query: url.searchParams,
-          headers,
-          body: Option.some(body)
-        })
-        const { status } = reply
-        return HttpClientResponse.fromWeb(request, new Response(reply.body, { status, headers: reply.headers }))
+        return textResponse(
+          request,
+          yield* respond({ method, path: url.pathname, query: url.searchParams, headers, body: Option.some(body) })
+        )
       }).pipe(Effect.provideService(Authority, authority))
     ))
 )

@@ -2,13 +2,13 @@
  * How to reach the authority: options, environment variables, and what is refused as ambiguous.
  */
 import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 import { type Level, levels } from "../protocol/Subject.js"
+import * as Environment from "./internal/environment.js"
 
 /**
  * What a program says. Only `baseUrl` and `apiKey` are required.
@@ -42,6 +42,13 @@ export interface Options {
   } | undefined
   /** How long the end of the layer waits for settlements under way. Default 10 s; zero does not wait. */
   readonly flushTimeout?: Duration.DurationInput | undefined
+  /** Where spend that is not recorded yet survives a crash. Only carried here: a layer that has a journal reads it. */
+  readonly journal?: {
+    /** Default true. */
+    readonly enabled?: boolean | undefined
+    /** Absent or empty means the usual place of the journal. */
+    readonly directory?: string | undefined
+  } | undefined
   /** The largest response body that is read, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number | undefined
 }
@@ -66,20 +73,26 @@ export interface CyclesConfig {
     readonly maxDelay: Duration.Duration
   }
   readonly flushTimeout: Duration.Duration
+  /** For a layer that has a journal: the client itself does not use it. */
+  readonly journal: {
+    readonly enabled: boolean
+    readonly directory: Option.Option<string>
+  }
   readonly maxResponseBytes: number
 }
 
 const visibleAscii = /^[\x21-\x7e]+$/
 
+/** What stands before an `@` or after a `?` may be a secret: an error shows neither. */
 const parseUrl = (text: string): Either.Either<URL, InvalidInput> => {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "" &&
-      url.username === "" && url.password === ""
+  return url !== undefined && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) &&
+      `${url.username}${url.password}` === ""
     ? Either.right(url)
     : Either.left(invalidInput(
       "baseUrl",
       "must be an http or https URL without user, query or fragment",
-      url === undefined ? text : `${url.protocol}//${url.host}`
+      String(text).replace(/[?#].*$/s, "").replace(/^.*@/s, "")
     ))
 }
 
@@ -90,7 +103,7 @@ const within = (
   least: number
 ): Either.Either<Duration.Duration, InvalidInput> => {
   const duration = Duration.decodeUnknown(input ?? fallback)
-  return Option.match(duration, {
+  return Option.match(Number.isNaN(input) ? Option.none() : duration, {
     onNone: () => Either.left(invalidInput(field, "must be a duration", input)),
     onSome: (d) => {
       const millis = Duration.toMillis(d)
@@ -114,11 +127,11 @@ const integer = (field: string, n: number, least: number, most: number): Either.
  */
 export const make = (options: Options): Either.Either<CyclesConfig, InvalidInput> =>
   Either.gen(function*() {
-    const apiKey = typeof options.apiKey === "string" ? Redacted.make(options.apiKey) : options.apiKey
+    const apiKey = Redacted.isRedacted(options.apiKey) ? options.apiKey : Redacted.make(options.apiKey ?? "")
     if (!visibleAscii.test(Redacted.value(apiKey))) {
       return yield* Either.left(invalidInput("apiKey", "must be visible ASCII and not empty"))
     }
-    const { retry = {} } = options
+    const { journal = {}, retry = {} } = options
     const multiplier = retry.multiplier ?? 2
     if (!(multiplier >= 1 && multiplier <= 100)) {
       return yield* Either.left(invalidInput("retry.multiplier", "must be between 1 and 100", multiplier))
@@ -141,64 +154,20 @@ export const make = (options: Options): Either.Either<CyclesConfig, InvalidInput
         maxDelay: yield* within("retry.maxDelay", retry.maxDelay, "30 seconds", 1)
       },
       flushTimeout: yield* within("flushTimeout", options.flushTimeout, "10 seconds", 0),
+      journal: {
+        enabled: journal.enabled ?? true,
+        directory: Option.liftPredicate(journal.directory ?? "", (directory) => directory !== "")
+      },
       maxResponseBytes: yield* integer("maxResponseBytes", options.maxResponseBytes ?? 4 * 1024 * 1024, 1024, 2 ** 30)
     }
   })
 
-const refuse = (message: string) => Either.left(ConfigError.InvalidData([], message))
-
-/** Absent when unset or empty. */
-const optional = (name: string) =>
-  Config.string(name).pipe(Config.option, Config.map(Option.filter((text) => text.trim() !== "")))
-
-const parsed = <A>(name: string, parse: (text: string) => Either.Either<A, ConfigError.ConfigError>) =>
-  optional(name).pipe(
-    Config.mapOrFail(Option.match({
-      onNone: () => Either.right(undefined),
-      onSome: (text) => parse(text.trim())
-    }))
-  )
-
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-const parseDuration = (text: string): Either.Either<Duration.Duration, ConfigError.ConfigError> => {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(text)
-  if (match === null) {
-    return refuse(`expected milliseconds or a value with a unit such as "2s" or "500ms", got "${text}"`)
-  }
-  const [, digits, unit] = match
-  const n = Number(digits)
-  if (unit !== undefined) return Either.right(Duration.millis(n * (unitsMs[unit] ?? 1)))
-  if (n === 0) return Either.right(Duration.zero)
-  return Number.isInteger(n) && n >= 100
-    ? Either.right(Duration.millis(n))
-    : refuse(
-      `"${text}" is ambiguous: a bare number is milliseconds here, but this one looks like seconds; write "${n}s" or "${n}ms"`
-    )
-}
-
-const parseBoolean = (text: string): Either.Either<boolean, ConfigError.ConfigError> => {
-  const word = text.toLowerCase()
-  if (["true", "1", "yes", "on"].includes(word)) return Either.right(true)
-  if (["false", "0", "no", "off"].includes(word)) return Either.right(false)
-  return refuse(`expected true, false, 1, 0, yes, no, on or off, got "${text}"`)
-}
-
-const parseNumber = (text: string): Either.Either<number, ConfigError.ConfigError> =>
-  /^\d+(\.\d+)?$/.test(text) ? Either.right(Number(text)) : refuse(`expected a number, got "${text}"`)
-
-const required = (name: string) =>
-  Config.string(name).pipe(
-    Config.mapOrFail((text) =>
-      text.trim() === "" ? Either.left(ConfigError.MissingData([], `${name} is empty`)) : Either.right(text)
-    )
-  )
-
 /**
  * The options as environment variables: `CYCLES_BASE_URL`, `CYCLES_API_KEY`, `CYCLES_TENANT` and the other levels,
  * `CYCLES_CONNECT_TIMEOUT`, `CYCLES_READ_TIMEOUT`, `CYCLES_RETRY_ENABLED`, `…_MAX_ATTEMPTS`, `…_INITIAL_DELAY`,
- * `…_MULTIPLIER`, `…_MAX_DELAY`, `…_FLUSH_TIMEOUT`. Durations are milliseconds or have a unit (`2s`); a bare fraction or a
- * bare number under 100 is refused, since other clients would read seconds. Nothing unparseable becomes a default.
+ * `…_MULTIPLIER`, `…_MAX_DELAY`, `…_FLUSH_TIMEOUT`, `CYCLES_JOURNAL_ENABLED`, `CYCLES_JOURNAL_DIR`. Durations are milliseconds
+ * or have a unit (`2s`); a bare fraction or a bare number under 100 is refused, since other clients would read seconds. Nothing
+ * unparseable becomes a default; a blank variable is one that is not set.
  *
  * @since 0.1.0
  * @category config
@@ -206,31 +175,37 @@ const required = (name: string) =>
 export const config = (settings?: {
   /** What the names begin with, without the underscore. Default `CYCLES`. */
   readonly prefix?: string | undefined
-}): Config.Config<Options> =>
-  Config.all({
+}): Config.Config<Options> => {
+  const prefix = (settings?.prefix ?? "CYCLES").replace(/_+$/, "")
+  const { parsed, required, text } = Environment.variables(prefix)
+  return Config.all({
     baseUrl: required("BASE_URL"),
-    apiKey: required("API_KEY").pipe(Config.map((key) => Redacted.make(key))),
+    apiKey: Config.map(required("API_KEY"), (key) => Redacted.make(key)),
     subject: Config.all({
-      tenant: optional("TENANT").pipe(Config.map(Option.getOrUndefined)),
-      workspace: optional("WORKSPACE").pipe(Config.map(Option.getOrUndefined)),
-      app: optional("APP").pipe(Config.map(Option.getOrUndefined)),
-      workflow: optional("WORKFLOW").pipe(Config.map(Option.getOrUndefined)),
-      agent: optional("AGENT").pipe(Config.map(Option.getOrUndefined)),
-      toolset: optional("TOOLSET").pipe(Config.map(Option.getOrUndefined))
+      tenant: text("TENANT"),
+      workspace: text("WORKSPACE"),
+      app: text("APP"),
+      workflow: text("WORKFLOW"),
+      agent: text("AGENT"),
+      toolset: text("TOOLSET")
     }),
-    connectTimeout: parsed("CONNECT_TIMEOUT", parseDuration),
-    readTimeout: parsed("READ_TIMEOUT", parseDuration),
+    connectTimeout: parsed("CONNECT_TIMEOUT", Environment.duration),
+    readTimeout: parsed("READ_TIMEOUT", Environment.duration),
     retry: Config.all({
-      enabled: parsed("RETRY_ENABLED", parseBoolean),
-      maxAttempts: parsed("RETRY_MAX_ATTEMPTS", parseNumber),
-      initialDelay: parsed("RETRY_INITIAL_DELAY", parseDuration),
-      multiplier: parsed("RETRY_MULTIPLIER", parseNumber),
-      maxDelay: parsed("RETRY_MAX_DELAY", parseDuration)
+      enabled: parsed("RETRY_ENABLED", Environment.boolean),
+      maxAttempts: parsed("RETRY_MAX_ATTEMPTS", Environment.number),
+      initialDelay: parsed("RETRY_INITIAL_DELAY", Environment.duration),
+      multiplier: parsed("RETRY_MULTIPLIER", Environment.number),
+      maxDelay: parsed("RETRY_MAX_DELAY", Environment.duration)
     }),
-    flushTimeout: parsed("RETRY_FLUSH_TIMEOUT", parseDuration)
-  }).pipe(Config.nested((settings?.prefix ?? "CYCLES").replace(/_+$/, "")))
+    flushTimeout: parsed("RETRY_FLUSH_TIMEOUT", Environment.duration),
+    journal: Config.all({
+      enabled: parsed("JOURNAL_ENABLED", Environment.boolean),
+      directory: text("JOURNAL_DIR")
+    })
+  }).pipe(Config.nested(prefix))
+}
 
 /** Whether the key would travel unencrypted beyond this machine. */
 export const isCleartext = ({ hostname, protocol }: URL): boolean =>
-  protocol === "http:" &&
-  !(hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\./.test(hostname))
+  protocol === "http:" && !/^(?:(?:.*\.)?localhost|\[::1\]|127(?:\.\d+){3})$/.test(hostname)

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import type { Action } from "../protocol/Action.js"
-import type { Amount } from "../protocol/Amount.js"
+import { Amount } from "../protocol/Amount.js"
 import type { Balance } from "../protocol/Balance.js"
 import type { Caps } from "../protocol/Caps.js"
 import type { CreateError, ExtendError } from "../protocol/CyclesError.js"
@@ -20,11 +20,11 @@ import type { ReservationId } from "../protocol/Reservation.js"
 import type { Subject } from "../protocol/Subject.js"
 import { Cycles, type Service } from "./Cycles.js"
 import { acquire } from "./internal/acquire.js"
-import type { Held } from "./internal/held.js"
+import { type Held, logs } from "./internal/held.js"
 import * as Lease from "./Lease.js"
 import { requestOf, type ReserveOptions, type Resolvable, resolve } from "./ReserveOptions.js"
 import * as Settlement from "./Settlement.js"
-import type { UsageError } from "./UsageError.js"
+import { UsageError } from "./UsageError.js"
 
 /**
  * Every error of `reserve`.
@@ -161,11 +161,12 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
       commit: (actual, options) =>
         once(
           resolve("actual", actual).pipe(
+            Effect.filterOrFail((actual) => actual instanceof Amount, () => new UsageError({ field: "actual" })),
             Effect.matchEffect({
-              onFailure: (error) =>
-                Effect.zipRight(
-                  Effect.logWarning(`${error.message}: the estimate is recorded instead`),
-                  record(request.estimate, "estimate", options)
+              onFailure: () =>
+                Effect.logWarning("The actual is no amount: the estimate is recorded").pipe(
+                  Effect.annotateLogs({ ...logs, reservation: held.id }),
+                  Effect.zipRight(record(request.estimate, "estimate", options))
                 ),
               onSuccess: (actual) => record(actual, "actual", options)
             })

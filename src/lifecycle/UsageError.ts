@@ -4,16 +4,16 @@
 import * as Schema from "effect/Schema"
 
 /**
- * A function of the options threw while the request was being built: nothing was sent.
+ * A function of the options threw, or gave no amount, while the request was being built: nothing was sent.
  *
  * @since 0.1.0
  * @category errors
  */
 export class UsageError extends Schema.TaggedError<UsageError>("effect-cycles/UsageError")("UsageError", {
   field: Schema.String,
-  cause: Schema.Defect
+  cause: Schema.optional(Schema.Defect)
 }) {
   override get message(): string {
-    return `The function for "${this.field}" threw`
+    return `The function for "${this.field}" did not give a value`
   }
 }

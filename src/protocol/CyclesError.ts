@@ -397,7 +397,7 @@ export interface Told {
   readonly affectedScopes?: ReadonlyArray<string> | undefined
 }
 
-const scopePath = /\b(?:tenant|workspace|app|workflow|agent|toolset):[\w.-]+(?:\/[a-z]+:[\w.-]+)*/
+const scopePath = /\b(?:tenant|workspace|app|workflow|agent|toolset):[\w.-]*[\w-](?:\/[a-z]+:[\w.-]*[\w-])*/
 
 /** Which scope said no: from the details, from the words, or the only scope there is. */
 const scopeOf = (

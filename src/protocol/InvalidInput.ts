@@ -1,7 +1,6 @@
 /**
  * The error of input that never left the process.
  */
-import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
 /** Removes control characters and bounds the length, so that a foreign text cannot forge or flood a log. */

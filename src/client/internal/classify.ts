@@ -57,8 +57,8 @@ export const metaOf = ({ headers, rttMs, status }: Answer): Meta => ({
   retryAfter: retryAfterHeader(headers["retry-after"])
 })
 
-/** Members whose loss would change what is allowed: never left out. */
-const indispensable: ReadonlySet<string> = new Set(["caps", "reservation_id"])
+/** Members whose loss would change what is allowed, or cut a listing short: never left out. */
+const indispensable: ReadonlySet<string> = new Set(["caps", "reservation_id", "next_cursor", "has_more"])
 
 const optionalMembers = (ast: AST.AST): ReadonlySet<string> =>
   new Set(
@@ -197,10 +197,12 @@ export const transport = (operation: OperationName, cause: unknown): Transport =
     ? ["refused", "connection refused"] as const
     : /ENOTFOUND|EAI_AGAIN/.test(codes)
     ? ["dns", "host not found"] as const
-    : /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(codes)
+    : /CERT|TLS|SSL|EPROTO|SELF_SIGNED|UNABLE_TO/.test(codes)
     ? ["tls", "no trusted TLS connection"] as const
+    : /TIMEOUT|TIMEDOUT/.test(codes)
+    ? ["timeout", "the connection timed out"] as const
     : /Abort|ECONNRESET|EPIPE|UND_ERR_SOCKET/.test(codes)
     ? ["aborted", "the connection was cut"] as const
-    : ["other", "no connection"] as const
+    : ["other", "no usable answer"] as const
   return new Transport({ operation, reason, message: `The authority did not answer: ${text} (${operation})` })
 }

@@ -23,22 +23,24 @@ import { deadline } from "./deadline.js"
 export interface Outgoing {
   readonly operation: OperationName
   readonly method: HttpMethod
-  /** Path and query, encoded. */
-  readonly target: string
+  readonly path: string
+  /** Empty, or with its question mark. */
+  readonly search: string
   readonly body: string | undefined
   readonly idempotencyKey: string | undefined
-  /** Neither the key nor a span with the URL. */
+  /** No key, and no path in a span: whoever knows it can read what is there. */
   readonly isPublic: boolean
 }
 
 const keyHeader = "x-cycles-api-key"
 
+const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
+
+/** Nothing when tracing is off: the span then has no ids. */
 const traceHeader = Effect.currentSpan.pipe(
+  Effect.map(({ sampled, spanId, traceId }) => `00-${traceId}-${spanId}-0${sampled ? 1 : 0}`),
   Effect.option,
-  Effect.map(Option.match({
-    onNone: () => ({}),
-    onSome: ({ sampled, spanId, traceId }) => ({ traceparent: `00-${traceId}-${spanId}-0${sampled ? 1 : 0}` })
-  }))
+  Effect.map(Option.filter((header) => traceparent.test(header)))
 )
 
 const tooLarge = (operation: OperationName, answer: Omit<Answer, "text">, limit: number) =>
@@ -54,13 +56,16 @@ interface Collected {
   readonly parts: ReadonlyArray<Uint8Array>
 }
 
-/** The body as text, read no further than the limit. A declared, uncompressed length needs no counting. */
+/**
+ * The body as text, read no further than the limit. A declared, uncompressed length needs no counting; one beyond the limit is not
+ * awaited, only given up, which closes the connection.
+ */
 const readText = (
   response: HttpClientResponse.HttpClientResponse,
   limit: number
 ): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> => {
   const declared = Number(response.headers["content-length"] ?? NaN)
-  if (declared > limit) return Effect.succeedNone
+  if (declared > limit) return Effect.as(Effect.ignore(Effect.timeout(response.text, 0)), Option.none())
   if (declared >= 0 && response.headers["content-encoding"] === undefined) return Effect.asSome(response.text)
   return response.stream.pipe(
     Stream.runFoldWhile<Collected, Uint8Array>(
@@ -83,24 +88,29 @@ const concat = (parts: ReadonlyArray<Uint8Array>, size: number): string => {
   return new TextDecoder().decode(all)
 }
 
+/** A refusal may quote the key it got. One that is too short to be a secret stays, since it may be part of any word. */
+const without = (key: string, text: string): string => key.length < 8 ? text : text.replaceAll(key, "<redacted>")
+
 /**
  * Sends a request and reads the whole answer within the time limit of one attempt. Redirects are not followed, the key is sent only
- * to the configured host, and no span or error holds it.
+ * to the configured host, and no span or error holds it: a span of the platform would keep the request in its exit.
  */
 export const exchange = (
   http: HttpClient.HttpClient,
-  config: CyclesConfig
+  config: CyclesConfig,
+  init: RequestInit
 ): (outgoing: Outgoing) => Effect.Effect<Answer, Transport | Ambiguous> => {
-  const base = config.baseUrl.replace(/\/+$/, "")
+  const base = `${config.url.origin}${config.url.pathname.replace(/\/+$/, "")}`
   const limit = config.maxResponseBytes
-  return ({ body, idempotencyKey, isPublic, method, operation, target }) =>
+  return ({ body, idempotencyKey, isPublic, method, operation, path, search }) =>
     Effect.gen(function*() {
       const trace = yield* traceHeader
-      const request = HttpClientRequest.make(method)(`${base}${target}`, {
+      const key = Redacted.value(config.apiKey)
+      const request = HttpClientRequest.make(method)(`${base}${path}${search}`, {
         headers: {
           accept: "application/json",
-          ...trace,
-          ...(!isPublic && { [keyHeader]: Redacted.value(config.apiKey) }),
+          ...(Option.isSome(trace) && { traceparent: trace.value }),
+          ...(!isPublic && { [keyHeader]: key }),
           ...(idempotencyKey !== undefined && { "x-idempotency-key": idempotencyKey })
         },
         ...(body !== undefined && { body: HttpBody.text(body, "application/json") })
@@ -109,6 +119,12 @@ export const exchange = (
       const response = yield* http.execute(request).pipe(
         Effect.mapError((error) => transport(operation, error.cause))
       )
+      yield* Effect.annotateCurrentSpan({
+        "http.request.method": method,
+        "server.address": config.url.hostname,
+        ...(!isPublic && { "url.path": path }),
+        "http.response.status_code": response.status
+      })
       const text = yield* readText(response, limit).pipe(
         Effect.mapError((error) => transport(operation, error.cause))
       )
@@ -118,12 +134,12 @@ export const exchange = (
         rttMs: Number((yield* Clock.currentTimeNanos) - start) / 1e6
       }
       return Option.isSome(text)
-        ? { ...answer, text: text.value }
+        ? { ...answer, text: response.status < 400 ? text.value : without(key, text.value) }
         : yield* tooLarge(operation, answer, limit)
     }).pipe(
-      Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
+      Effect.provideService(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
       Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, keyHeader]),
-      (sent) => isPublic ? Effect.locally(sent, HttpClient.currentTracerDisabledWhen, () => true) : sent,
+      Effect.locally(HttpClient.currentTracerDisabledWhen, () => true),
       deadline(config.attemptTimeout, () =>
         new Transport({
           operation,

@@ -59,7 +59,7 @@ const exact = (wire: typeof WireInteger, least: bigint) =>
       Schema.betweenBigInt(least, maxInt64, {
         description: `an int64 from ${least} to ${maxInt64}`,
         message: (issue) => ({
-          message: `must be between ${least} and ${maxInt64}, got ${issue.actual}`,
+          message: `must be a bigint between ${least} and ${maxInt64}, got ${issue.actual}`,
           override: true
         })
       })
