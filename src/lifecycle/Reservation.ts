@@ -118,8 +118,9 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
     const once = (run: Effect.Effect<Settlement.Settlement>) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Ref.getAndSet(claimed, true), (late) =>
-          late ? restore(Deferred.await(first)) : Effect.tap(run, (settlement) =>
-            Deferred.succeed(first, settlement)))
+          late
+            ? restore(Deferred.await(first))
+            : Effect.onExit(run, (exit) => Deferred.done(first, exit)))
       )
 
     const record = (actual: Amount, source: Settlement.ActualSource, options: CommitOptions = {}) =>
@@ -138,8 +139,7 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
         }, final)
       })
 
-    const giveBack = (reason: string) =>
-      Settlement.release(cycles, held.id, reason, final)
+    const giveBack = (reason: string) => Settlement.release(cycles, held.id, reason, final)
 
     const reservation: Reservation = {
       id: held.id,

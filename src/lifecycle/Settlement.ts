@@ -5,6 +5,7 @@ import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Amount } from "../protocol/Amount.js"
@@ -201,8 +202,10 @@ const settle = <E extends Failure>(cycles: Service, options: {
       Effect.retry({ schedule: backoff(cycles.config, maxAttempts - 1), while: isOpen }),
       Effect.delay(Duration.max(initialDelay, retryAfter(first))),
       Effect.catchAll(giveUp),
-      Effect.onInterrupt(() => Effect.flatMap(giveUp(first), (settlement) => Deferred.succeed(final, settlement))),
-      Effect.flatMap((settlement) => Deferred.succeed(final, settlement)),
+      Effect.onExit((exit) =>
+        Effect.flatMap(Exit.isSuccess(exit) ? exit : giveUp(first), (settlement) => Deferred.succeed(final, settlement))
+      ),
+      Effect.catchAllCause(() => Effect.void),
       Effect.asVoid
     )
   const finish = (settlement: Settlement) => Effect.as(Deferred.succeed(final, settlement), settlement)

@@ -31,6 +31,8 @@ export const backoff = ({ retry }: CyclesConfig, attempts: number): Schedule.Sch
     Schedule.jittered,
     Schedule.whileInput((_: Failure) => true),
     Schedule.passthrough,
-    Schedule.modifyDelay((error, delay) => Duration.max(delay, retryAfter(error))),
+    Schedule.modifyDelay((error, delay) =>
+      Duration.millis(Math.ceil(Duration.toMillis(Duration.max(delay, retryAfter(error)))))
+    ),
     Schedule.intersect(Schedule.recurs(retry.enabled ? attempts : 0))
   )

@@ -20,15 +20,39 @@ const culprit = (issue: ParseResult.ParseIssue): unknown => {
   }
 }
 
-const wireName = (name: PropertyKey): string => String(name).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+/** Properties whose name on the wire says more than their own. */
+const renamed: Readonly<Record<string, string>> = {
+  ttl: "ttl_ms",
+  gracePeriod: "grace_period_ms",
+  extendBy: "extend_by_ms",
+  clientTime: "client_time_ms"
+}
+
+const wireName = (name: PropertyKey): string =>
+  renamed[String(name)] ?? String(name).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+/** Members that hold anything, so that an error shows only what kind of value they have. */
+const free = /(?:^|\.)(?:metadata|custom)$/
+
+const bound = (message: string): string => message.replace(/, (?:actual|got) [\s\S]*$/, "")
 
 /**
- * An `InvalidInput` that names the field as on the wire. The schema's own text repeats the value, which may be anything: it
- * is cut off, and the value rendered safely instead.
+ * An `InvalidInput` that names the field as on the wire, and every alternative of its bound. The schema's own text repeats the value,
+ * which may be anything: it is cut off, and the value rendered safely instead.
  */
 export const fromParseError = (error: ParseResult.ParseError, root: string): InvalidInput => {
-  const [first] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const path = (first?.path ?? []).map(wireName).join(".")
-  const bound = (first?.message ?? "is not valid").replace(/, (?:actual|got) [\s\S]*$/, "")
-  return invalidInput(path === "" ? root : path, bound, culprit(error.issue))
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) => ({
+    field: path.map(wireName).join("."),
+    bound: bound(message)
+  }))
+  const field = issues[0]?.field ?? ""
+  const bounds = [...new Set(issues.filter((issue) => issue.field === field).map((issue) => issue.bound))].filter(
+    (bound, n) => n === 0 || !/^Expected (?:null|undefined)$/.test(bound)
+  )
+  const value = culprit(error.issue)
+  return invalidInput(
+    field === "" ? root : field,
+    bounds.map((text, n) => n === 0 ? text : text.replace(/^Expected /, "")).join(" or "),
+    free.test(field) && typeof value === "string" ? undefined : value
+  )
 }

@@ -99,6 +99,7 @@ export const durationMs = (minimum: number, maximum?: number | undefined, format
       }
     }),
     Schema.DurationFromSelf.annotations({
+      description: "a Duration",
       arbitrary: () => (fc) => fc.integer({ min: minimum, max: maximum ?? 1e15 }).map((n) => Duration.millis(n))
     }),
     {
