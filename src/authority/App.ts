@@ -63,20 +63,20 @@ const admit = (
   { adminKey, authenticate }: Service,
   access: Route["access"],
   headers: Call["headers"]
-): Effect.Effect<string | undefined, Refusal> => {
-  if (access === "public") return Effect.succeed(undefined)
+): Effect.Effect<Option.Option<string>, Refusal> => {
+  if (access === "public") return Effect.succeedNone
   const shown = headers["x-admin-api-key"]?.trim() ?? ""
   if (access === "admin" && shown !== "") {
     return Option.match(adminKey, {
       onNone: () => Effect.fail(refusal("INTERNAL_ERROR", "Server misconfiguration: admin API key not set")),
       onSome: (key) =>
         shown === Redacted.value(key)
-          ? Effect.succeed(undefined)
+          ? Effect.succeedNone
           : Effect.fail(refusal("UNAUTHORIZED", "Invalid admin API key"))
     })
   }
   const key = headers["x-cycles-api-key"]?.trim() ?? ""
-  return key === "" ? Effect.fail(refusal("UNAUTHORIZED", "Missing API key")) : authenticate(key)
+  return key === "" ? Effect.fail(refusal("UNAUTHORIZED", "Missing API key")) : Effect.asSome(authenticate(key))
 }
 
 /** Decodes the parts of a call, in the order in which their faults are told. */
@@ -108,7 +108,7 @@ const handle = (authority: Service, call: Call): Effect.Effect<Outcome> =>
     const found = candidates.find(({ route }) => route.method === call.method)
     const admitted = yield* Effect.either(admit(authority, found?.route.access ?? "tenant", call.headers))
     if (Either.isLeft(admitted)) return refused(statusOfCode(admitted.left), admitted.left)
-    const tenant = admitted.right
+    const tenant = Option.getOrUndefined(admitted.right)
     const headers = {
       "x-ratelimit-remaining": "-1",
       "x-ratelimit-reset": "0",

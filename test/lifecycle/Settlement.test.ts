@@ -276,6 +276,36 @@ describe("an ambiguous reservation", () => {
     })))
   })
 
+  it.effect("that certainly never reached the authority is not looked for", () => {
+    const calls: Array<Call> = []
+    return Effect.gen(function*() {
+      yield* Effect.flip(Effect.scoped(reserve({ estimate })))
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(calls.map(({ operation }) => operation), ["create", "create"])
+    }).pipe(Effect.provide(embedded({ calls, script: () => ({ refuse: true }) })))
+  })
+
+  for (const [name, status, lookedFor] of [["refused for the key", 401, true], ["denied", 409, false]] as const) {
+    it.effect(`whose second attempt is ${name} is ${lookedFor ? "" : "not "}looked for`, () => {
+      const calls: Array<Call> = []
+      return Effect.gen(function*() {
+        yield* Effect.flip(Effect.scoped(reserve({ estimate })))
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(calls.some(({ operation }) => operation === "list"), lookedFor)
+        assert.deepInclude(yield* ledger(), { active: lookedFor ? 0 : 1 })
+      }).pipe(Effect.provide(embedded({
+        calls,
+        script: only(
+          "create",
+          (n) =>
+            n === 1
+              ? { lose: true }
+              : { instead: { status, body: json(status === 401 ? "UNAUTHORIZED" : "BUDGET_EXCEEDED") } }
+        )
+      })))
+    })
+  }
+
   it.effect("that cannot be looked up is said in the log, without end of attempts", () => {
     const lines: Array<string> = []
     const logger = Logger.make(({ message }) => {
@@ -287,7 +317,8 @@ describe("an ambiguous reservation", () => {
       assert.isTrue(lines.some((line) => line.includes("could not be looked up")))
     }).pipe(
       Effect.provide(embedded({
-        script: ({ operation }) => operation === "create" || operation === "list" ? { refuse: true } : undefined
+        script: ({ operation }) =>
+          operation === "create" ? { lose: true } : operation === "list" ? { refuse: true } : undefined
       })),
       Effect.provide(Logger.replace(Logger.defaultLogger, logger))
     )

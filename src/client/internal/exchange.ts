@@ -74,7 +74,9 @@ const readText = (
       ({ parts, size }, part) => ({ size: size + part.length, parts: [...parts, part] })
     ),
     Effect.map(({ parts, size }) => size > limit ? Option.none() : Option.some(concat(parts, size))),
-    Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome(""))
+    Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome("")),
+    // A stream runs on a fiber of its own, which would log its error with the URL.
+    Effect.withUnhandledErrorLogLevel(Option.none())
   )
 }
 

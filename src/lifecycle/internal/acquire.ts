@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Reply } from "../../client/Client.js"
-import { Ambiguous, type CreateError, isAmbiguous } from "../../protocol/CyclesError.js"
+import { Ambiguous, type CreateError, isAmbiguous, isDenial } from "../../protocol/CyclesError.js"
 import type { CreateRequest, CreateResponse, ReservationId } from "../../protocol/Reservation.js"
 import type { Service } from "../Cycles.js"
 import { release } from "../Settlement.js"
@@ -59,11 +59,21 @@ const recover = (cycles: Service, { idempotencyKey }: CreateRequest): Effect.Eff
     )
   )
 
-/** One immediate second attempt with the same key; then the ambiguity is the caller's, and the hold is looked for in the background. */
+/** Whether the authority may hold something although no reservation came back. */
+const maybeHeld = (error: CreateError): boolean =>
+  isAmbiguous(error) && !(error._tag === "Transport" && ["refused", "dns", "tls"].includes(error.reason))
+
+/** One immediate second attempt with the same key; then the error is the caller's, and what may be held is looked for in the background. */
 const create = (cycles: Service, request: CreateRequest): Effect.Effect<Held, CreateError> =>
   attempt(cycles, request).pipe(
-    Effect.catchIf(isAmbiguous, () => attempt(cycles, request)),
-    Effect.tapError((error) => isAmbiguous(error) ? cycles.settler.submit(recover(cycles, request)) : Effect.void)
+    Effect.catchIf(isAmbiguous, (first) =>
+      attempt(cycles, request).pipe(
+        Effect.tapError((second) =>
+          maybeHeld(second) || (maybeHeld(first) && !isDenial(second))
+            ? cycles.settler.submit(recover(cycles, request))
+            : Effect.void
+        )
+      ))
   )
 
 /** Reserves. To be called in an uninterruptible region, with its `restore`. */
