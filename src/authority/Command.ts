@@ -15,11 +15,9 @@ import type {
   ExtendRequest,
   ExtendResponse,
   ReleaseRequest,
-  ReleaseResponse,
-  ReservationDetail,
-  ReservationFilter,
-  ReservationPage
+  ReleaseResponse
 } from "../protocol/Reservation.js"
+import type { ReservationDetail, ReservationFilter, ReservationPage } from "../protocol/ReservationQuery.js"
 import type { Budget, BudgetStatus } from "./Budget.js"
 import type { Tenant } from "./State.js"
 

@@ -11,10 +11,11 @@ import * as Schema from "effect/Schema"
 import { Amount } from "../protocol/Amount.js"
 import { CyclesApi } from "../protocol/Api.js"
 import type { BalanceFilter, BalancePage } from "../protocol/Balance.js"
-import * as CyclesError from "../protocol/CyclesError.js"
+import type * as CyclesError from "../protocol/CyclesError.js"
 import type { DecisionRequest, DecisionResponse } from "../protocol/Decision.js"
 import type { EventRequest, EventResponse } from "../protocol/Event.js"
 import type { EvidenceEnvelope, EvidenceId, EvidenceJwks } from "../protocol/Evidence.js"
+import { refuse } from "../protocol/internal/refuse.js"
 import type { Meta } from "../protocol/Meta.js"
 import type {
   CommitRequest,
@@ -25,11 +26,9 @@ import type {
   ExtendResponse,
   ReleaseRequest,
   ReleaseResponse,
-  ReservationDetail,
-  ReservationFilter,
-  ReservationId,
-  ReservationPage
+  ReservationId
 } from "../protocol/Reservation.js"
+import type { ReservationDetail, ReservationFilter, ReservationPage } from "../protocol/ReservationQuery.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 import { type CyclesConfig, isCleartext } from "./CyclesConfig.js"
 import { type Asked, classify, type Decoded, decoder, metaOf } from "./internal/classify.js"
@@ -104,7 +103,7 @@ const isDenied = (operation: CyclesError.OperationName, value: unknown): value i
 
 /** A decision DENY is the same error as the status that says no. */
 const denied = (asked: Asked, value: DecisionResponse, meta: Meta): CyclesError.Refusal =>
-  CyclesError.refuse({
+  refuse({
     ...asked,
     code: Option.getOrElse(value.reasonCode, () => "DENY"),
     detail: "The authority denies the request",

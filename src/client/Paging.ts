@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Balance, BalanceFilter } from "../protocol/Balance.js"
 import { Ambiguous, type BalancesError, type ListError, type OperationName } from "../protocol/CyclesError.js"
-import type { ReservationFilter, ReservationSummary } from "../protocol/Reservation.js"
+import type { ReservationFilter, ReservationSummary } from "../protocol/ReservationQuery.js"
 import type { Client, Reply } from "./Client.js"
 
 interface Page {

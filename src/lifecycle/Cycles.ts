@@ -16,7 +16,7 @@ import * as Paging from "../client/Paging.js"
 import type { Balance, BalanceFilter } from "../protocol/Balance.js"
 import type { BalancesError, ListError } from "../protocol/CyclesError.js"
 import type { InvalidInput } from "../protocol/InvalidInput.js"
-import type { ReservationFilter, ReservationSummary } from "../protocol/Reservation.js"
+import type { ReservationFilter, ReservationSummary } from "../protocol/ReservationQuery.js"
 import * as Settler from "./Settler.js"
 
 /**

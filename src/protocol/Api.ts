@@ -25,11 +25,9 @@ import {
   ExtendResponse,
   ReleaseRequest,
   ReleaseResponse,
-  ReservationDetail,
-  ReservationFilter,
-  ReservationId,
-  ReservationPage
+  ReservationId
 } from "./Reservation.js"
+import { ReservationDetail, ReservationFilter, ReservationPage } from "./ReservationQuery.js"
 
 /**
  * Who may call an endpoint: the key of a tenant (`tenant`, the default), also the key of an administrator (`admin`), or anyone

@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
 import { type Budget, remaining, toBalance } from "effect-cycles/authority/Budget"
 import type { Answer, CommandOf } from "effect-cycles/authority/Command"
 import { advance, step } from "effect-cycles/authority/Ledger"
 import { deadlineOf, empty, type State } from "effect-cycles/authority/State"
 import { Amount } from "effect-cycles/protocol/Amount"
 import { IdempotencyKey } from "effect-cycles/protocol/Idempotency"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import { agentSteps, anySteps, budgetOf, start, type Step } from "./support/commands.js"
 
 const budgetsOf = (state: State): ReadonlyArray<Budget> => Array.from(HashMap.values(state.budgets))
@@ -62,7 +62,8 @@ describe("any commands, in any order", () => {
     play(steps, ({ after }) => {
       for (const budget of budgetsOf(after)) {
         const shown = toBalance(budget)
-        const figure = (amount: Option.Option<Amount>) => Option.match(amount, { onNone: () => 0n, onSome: (a) => a.amount })
+        const figure = (amount: Option.Option<Amount>) =>
+          Option.match(amount, { onNone: () => 0n, onSome: (a) => a.amount })
         const used = figure(shown.spent) + figure(shown.reserved) + figure(shown.debt)
         assert.strictEqual(shown.remaining.amount, figure(shown.allocated) - used)
         assert.isTrue(budget.reserved >= 0n && budget.spent >= 0n && budget.debt >= 0n)
@@ -89,7 +90,10 @@ describe("any commands, in any order", () => {
       if (Either.isLeft(answer)) return assert.strictEqual(after, before)
       const isNew = before.reservations !== after.reservations
       if (command._tag === "Reserve" && isNew) {
-        allEqual(changeOf(({ reserved }) => reserved, scopesOf(moment, command.id), moment), command.request.estimate.amount)
+        allEqual(
+          changeOf(({ reserved }) => reserved, scopesOf(moment, command.id), moment),
+          command.request.estimate.amount
+        )
       }
       if (command._tag === "Commit" && isNew) {
         const { estimate } = HashMap.unsafeGet(after.reservations, command.reservationId)
@@ -216,10 +220,18 @@ describe("the edges", () => {
     const [s1] = step(start, reserve("r", 10, { gracePeriod: Duration.zero }), 0)
     const [s2] = step(s1, event("e", 10), 0)
     const [s3] = step(s2, decide, 0)
-    const [, same] = step(s3, reserve("other", 10, { idempotencyKey: IdempotencyKey.make("r"), gracePeriod: Duration.zero }), day)
+    const [, same] = step(
+      s3,
+      reserve("other", 10, { idempotencyKey: IdempotencyKey.make("r"), gracePeriod: Duration.zero }),
+      day
+    )
     assert.strictEqual(idOf(same), "r")
     const late = advance(s3, day + 1)
-    assert.deepStrictEqual([HashMap.size(late.creates), HashMap.size(late.decisions), HashMap.size(late.events)], [0, 0, 1])
+    assert.deepStrictEqual([HashMap.size(late.creates), HashMap.size(late.decisions), HashMap.size(late.events)], [
+      0,
+      0,
+      1
+    ])
     const [, fresh] = step(s3, reserve("other", 20, { idempotencyKey: IdempotencyKey.make("r") }), day + 1)
     assert.strictEqual(idOf(fresh), "other")
     assert.strictEqual(HashMap.size(advance(s3, 7 * day + 1).events), 0)
@@ -231,7 +243,11 @@ describe("the edges", () => {
   it("between two hourly clean-ups an old record counts for nothing", () => {
     const [s1] = step(start, decide, 1000)
     const cleaned = advance(s1, day)
-    const [next, answer] = step(cleaned, { ...decide, request: { ...decide.request, estimate: Amount.tokens(2) } }, day + 1001)
+    const [next, answer] = step(
+      cleaned,
+      { ...decide, request: { ...decide.request, estimate: Amount.tokens(2) } },
+      day + 1001
+    )
     assert.strictEqual(codeOf(answer), "none")
     assert.notStrictEqual(next, cleaned)
   })
@@ -240,11 +256,25 @@ describe("the edges", () => {
     const [s1] = step(start, reserve("r", 10), 0)
     const [s2] = step(s1, { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" }, 0)
     const [s3, answer] = step(s2, commit("r", 15), 0)
-    assert.deepStrictEqual(Either.map(answer, ({ balances, charged }) => [balances, charged.amount]), Either.right([
-      Option.some([]),
-      15n
-    ]))
-    assert.strictEqual(codeOf(step(s3, { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" }, 0)[1]), "NOT_FOUND")
+    assert.deepStrictEqual(
+      Either.map(answer, ({ balances, charged }) => [balances, charged.amount]),
+      Either.right([
+        Option.some([]),
+        15n
+      ])
+    )
+    assert.strictEqual(
+      codeOf(step(s3, { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" }, 0)[1]),
+      "NOT_FOUND"
+    )
+  })
+
+  it("when one reservation expires, another one at its very last instant still settles", () => {
+    const ttl = { gracePeriod: Duration.zero, ttl: Duration.seconds(1) }
+    const [s1] = step(start, reserve("r", 10, ttl), 0)
+    const [s2] = step(s1, reserve("s", 20, ttl), 1)
+    assert.strictEqual(codeOf(step(s2, commit("r", 10), 1001)[1]), "RESERVATION_EXPIRED")
+    assert.strictEqual(codeOf(step(s2, commit("s", 20), 1001)[1]), "none")
   })
 
   it("a budget that comes back holds what is still reserved on it", () => {

@@ -8,14 +8,8 @@ import { Decision, ReasonCode } from "../../src/protocol/Decision.js"
 import { EvidenceEnvelope, EvidenceId, EvidenceJwks, EvidenceRef } from "../../src/protocol/Evidence.js"
 import { IdempotencyKey } from "../../src/protocol/Idempotency.js"
 import { Metrics } from "../../src/protocol/Metrics.js"
-import {
-  OveragePolicy,
-  ReleaseRequest,
-  ReservationFilter,
-  ReservationId,
-  ReservationStatus,
-  SortBy
-} from "../../src/protocol/Reservation.js"
+import { OveragePolicy, ReleaseRequest, ReservationId, ReservationStatus } from "../../src/protocol/Reservation.js"
+import { ReservationFilter, SortBy } from "../../src/protocol/ReservationQuery.js"
 import { levels, Subject } from "../../src/protocol/Subject.js"
 
 const reads = <A, I>(schema: Schema.Schema<A, I>) => (wire: unknown): boolean =>

@@ -9,6 +9,7 @@ import * as CyclesError from "../../src/protocol/CyclesError.js"
 import { knownReasonCodes } from "../../src/protocol/Decision.js"
 import { type ErrorCode, statusOf } from "../../src/protocol/ErrorResponse.js"
 import { EvidenceId } from "../../src/protocol/Evidence.js"
+import { refuse, type Told } from "../../src/protocol/internal/refuse.js"
 import { invalidInput } from "../../src/protocol/InvalidInput.js"
 import type { Meta } from "../../src/protocol/Meta.js"
 
@@ -26,7 +27,7 @@ const metaOf = (status: number, more: Partial<Meta> = {}): Meta => ({
   ...more
 })
 
-const told = (code: string, more: Partial<CyclesError.Told> = {}): CyclesError.Told => ({
+const told = (code: string, more: Partial<Told> = {}): Told => ({
   operation: "createReservation",
   code,
   detail: "because",
@@ -88,7 +89,7 @@ describe("refuse", () => {
   for (const operation of operations) {
     it(`${operation} has the tags of its codes and Refused for every other`, () => {
       for (const code of codes) {
-        const error = CyclesError.refuse(told(code, { operation, meta: metaOf(statusOf[code]) }))
+        const error = refuse(told(code, { operation, meta: metaOf(statusOf[code]) }))
         const expected = from[code]?.includes(operation) ?? true
         assert.strictEqual(error._tag, expected ? tags[code] : "Refused", code)
         assert.strictEqual(error.code, code)
@@ -99,8 +100,8 @@ describe("refuse", () => {
 
   for (const code of knownReasonCodes) {
     it(`${code} gives one tag, as a DENY and as an error`, () => {
-      const denied = CyclesError.refuse(told(code, { meta: metaOf(200) }))
-      const refused = CyclesError.refuse(told(code, { meta: metaOf(409) }))
+      const denied = refuse(told(code, { meta: metaOf(200) }))
+      const refused = refuse(told(code, { meta: metaOf(409) }))
       assert.strictEqual(denied._tag, refused._tag)
       assert.isTrue(CyclesError.isDenial(denied))
       assert.strictEqual(denied._tag, code === "BUDGET_NOT_FOUND" ? "NotFound" : tags[code as ErrorCode] ?? "Refused")
@@ -110,17 +111,17 @@ describe("refuse", () => {
 
   it("an unknown code is Refused and kept", () => {
     for (const code of ["SOMETHING_NEW", "", "toString", "__proto__", "budget_exceeded"]) {
-      const error = CyclesError.refuse(told(code))
+      const error = refuse(told(code))
       assert.strictEqual(error._tag, "Refused")
       assert.strictEqual(error.code, code)
     }
   })
 
   it("the message says what, where and which request", () => {
-    const error = CyclesError.refuse(told("BUDGET_EXCEEDED"))
+    const error = refuse(told("BUDGET_EXCEEDED"))
     assert.strictEqual(error.message, "because (BUDGET_EXCEEDED, createReservation, HTTP 409, request req-1)")
     assert.strictEqual(
-      CyclesError.refuse(told("BUDGET_EXCEEDED", { meta: metaOf(200, { requestId: Option.none() }) })).message,
+      refuse(told("BUDGET_EXCEEDED", { meta: metaOf(200, { requestId: Option.none() }) })).message,
       "because (BUDGET_EXCEEDED, createReservation, HTTP 200)"
     )
     assert.include(String(error), "BudgetExceeded: because")
@@ -128,7 +129,7 @@ describe("refuse", () => {
 
   it("foreign texts can neither forge nor flood a log", () => {
     const nasty = `a\r\nb\u001b[31m\u0000\u2028${"x".repeat(5000)}`
-    const error = CyclesError.refuse(told(nasty, {
+    const error = refuse(told(nasty, {
       detail: nasty,
       meta: metaOf(400, { requestId: Option.some(nasty) }),
       details: Option.some({ scope: nasty })
@@ -146,13 +147,13 @@ describe("refuse", () => {
       `${level}:${"x".repeat(128)}`
     ).join("/")
     assert.deepStrictEqual(
-      CyclesError.refuse(told("BUDGET_EXCEEDED", { details: Option.some({ scope }) })).scope,
+      refuse(told("BUDGET_EXCEEDED", { details: Option.some({ scope }) })).scope,
       Option.some(scope)
     )
   })
 
   it("the scope is the one of the details, else the only affected one", () => {
-    const scopeOf = (more: Partial<CyclesError.Told>) => CyclesError.refuse(told("BUDGET_EXCEEDED", more)).scope
+    const scopeOf = (more: Partial<Told>) => refuse(told("BUDGET_EXCEEDED", more)).scope
     assert.deepStrictEqual(scopeOf({}), Option.none())
     assert.deepStrictEqual(scopeOf({ affectedScopes: [] }), Option.none())
     assert.deepStrictEqual(scopeOf({ affectedScopes: ["a"] }), Option.some("a"))
@@ -162,9 +163,9 @@ describe("refuse", () => {
   })
 
   it("or the one that the words name", () => {
-    const scopeOf = (detail: string, more: Partial<CyclesError.Told> = {}) =>
+    const scopeOf = (detail: string, more: Partial<Told> = {}) =>
       Option.getOrUndefined(
-        CyclesError.refuse(told("BUDGET_EXCEEDED", { detail, affectedScopes: ["a", "b"], ...more })).scope
+        refuse(told("BUDGET_EXCEEDED", { detail, affectedScopes: ["a", "b"], ...more })).scope
       )
     assert.strictEqual(scopeOf("Insufficient remaining budget for scope tenant:acme-corp"), "tenant:acme-corp")
     assert.strictEqual(scopeOf("Budget not found for provided scope: tenant:a/agent:x.1, sorry"), "tenant:a/agent:x.1")
@@ -178,7 +179,7 @@ describe("refuse", () => {
   it("carries what the caller needs to explain it", () => {
     const evidence = { evidenceId: EvidenceId.make("a".repeat(64)), url: "https://a.example/1" }
     const meta = metaOf(409, { retryAfter: Option.some(Duration.seconds(3)) })
-    const error = CyclesError.refuse(told("BUDGET_EXCEEDED", {
+    const error = refuse(told("BUDGET_EXCEEDED", {
       meta,
       fromStatus: true,
       details: Option.some({ remaining: 5 }),
@@ -192,7 +193,7 @@ describe("refuse", () => {
     assert.deepStrictEqual(error.evidence, Option.some(evidence))
     assert.deepStrictEqual(error.requested, Option.some(Amount.tokens(7)))
     assert.deepStrictEqual(error.affectedScopes, ["a", "b"])
-    assert.isFalse(CyclesError.refuse(told("BUDGET_EXCEEDED")).fromStatus)
+    assert.isFalse(refuse(told("BUDGET_EXCEEDED")).fromStatus)
   })
 })
 
@@ -202,11 +203,9 @@ const long = {
 }
 
 const everyError: ReadonlyArray<CyclesError.CyclesError> = [
-  ...codes.map((code) =>
-    CyclesError.refuse(told(code, { operation: "extendReservation", meta: metaOf(statusOf[code]), ...long }))
-  ),
-  ...codes.map((code) => CyclesError.refuse(told(code, { meta: metaOf(statusOf[code]), ...long }))),
-  CyclesError.refuse(told("NEW", long)),
+  ...codes.map((code) => refuse(told(code, { operation: "extendReservation", meta: metaOf(statusOf[code]), ...long }))),
+  ...codes.map((code) => refuse(told(code, { meta: metaOf(statusOf[code]), ...long }))),
+  refuse(told("NEW", long)),
   new CyclesError.Transport({ operation: "decide", reason: "timeout", message: "no answer" }),
   new CyclesError.Ambiguous({ operation: "decide", reason: "body", message: "odd", meta: metaOf(200) }),
   invalidInput("estimate.amount", "must be less", max)
@@ -233,14 +232,14 @@ describe("in logs", () => {
 
   it("integers that a double cannot hold are text in the details", () => {
     assert.deepStrictEqual(
-      CyclesError.refuse(told("BUDGET_EXCEEDED", long)).details,
+      refuse(told("BUDGET_EXCEEDED", long)).details,
       Option.some({ scope: "s", remaining: String(max), nested: [{ of: "5", none: null }], small: 1, text: "t" })
     )
   })
 
   it.effect("they are failures that catchTag finds", () =>
     Effect.gen(function*() {
-      const refused = CyclesError.refuse(told("BUDGET_EXCEEDED"))
+      const refused = refuse(told("BUDGET_EXCEEDED"))
       const found = yield* Effect.fail(refused).pipe(
         Effect.catchTag("BudgetExceeded", ({ code }) => Effect.succeed(code))
       )
@@ -256,10 +255,9 @@ describe("what kind of error it is", () => {
     message: "m",
     meta: metaOf(302)
   })
-  const unknown = (status: number) => CyclesError.refuse(told("NEW", { meta: metaOf(status) }))
-  const at = (code: ErrorCode) =>
-    CyclesError.refuse(told(code, { operation: "commitReservation", meta: metaOf(statusOf[code]) }))
-  const extension = CyclesError.refuse(told("MAX_EXTENSIONS_EXCEEDED", { operation: "extendReservation" }))
+  const unknown = (status: number) => refuse(told("NEW", { meta: metaOf(status) }))
+  const at = (code: ErrorCode) => refuse(told(code, { operation: "commitReservation", meta: metaOf(statusOf[code]) }))
+  const extension = refuse(told("MAX_EXTENSIONS_EXCEEDED", { operation: "extendReservation" }))
 
   const table: ReadonlyArray<
     readonly [string, CyclesError.CyclesError, denial: boolean, retry: boolean, unsure: boolean]

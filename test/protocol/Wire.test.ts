@@ -31,12 +31,14 @@ import {
   ExtendRequest,
   ExtendResponse,
   ReleaseRequest,
-  ReleaseResponse,
+  ReleaseResponse
+} from "../../src/protocol/Reservation.js"
+import {
   ReservationDetail,
   ReservationFilter,
   ReservationPage,
   ReservationSummary
-} from "../../src/protocol/Reservation.js"
+} from "../../src/protocol/ReservationQuery.js"
 import { Subject } from "../../src/protocol/Subject.js"
 
 const throughText = (wire: unknown): unknown => Either.getOrThrow(Either.flatMap(Json.stringify(wire), Json.parse))

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
-import * as Effect from "effect/Effect"
 import { Amount } from "effect-cycles/protocol/Amount"
+import * as Effect from "effect/Effect"
 import { is, refuses, type Reply, tokens } from "../support/http.js"
 import { A, credentials, scenario, T0 } from "../support/Lab.js"
 
@@ -149,7 +149,10 @@ export const idempotency = [
     const first = yield* sent(`{${action},${subject},${estimate},${key},"metadata":{"a":1,"b":{"c":2,"d":null}}}`)
     is(first, 200)
     replays(first, yield* sent(`{"metadata":{"b":{"d":null,"c":2},"a":1},${key},${estimate},${subject},${action}}`))
-    replays(first, yield* sent(`{"metadata":{"b":{"c":2},"a":1},"ttl_ms":null,${key},${estimate},${subject},${action}}`))
+    replays(
+      first,
+      yield* sent(`{"metadata":{"b":{"c":2},"a":1},"ttl_ms":null,${key},${estimate},${subject},${action}}`)
+    )
   }, "999000/1000/0/0"),
 
   scenario("#87 a default spelled out", function*(lab) {

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
-import * as Effect from "effect/Effect"
 import { Amount } from "effect-cycles/protocol/Amount"
+import * as Effect from "effect/Effect"
 import { absent, is, refuses, type Reply, rows, tokens } from "../support/http.js"
 import { A, child, type Lab, Q, scenario } from "../support/Lab.js"
 

@@ -1,10 +1,10 @@
 import { assert } from "@effect/vitest"
-import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { Command } from "effect-cycles/authority/Command"
 import { DecisionRequest } from "effect-cycles/protocol/Decision"
 import { EventRequest } from "effect-cycles/protocol/Event"
 import { CommitRequest, CreateRequest, ExtendRequest, ReleaseRequest } from "effect-cycles/protocol/Reservation"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { absent, is, refuses, type Reply, rows, tokens } from "../support/http.js"
 import { credentials, type Lab, scenario } from "../support/Lab.js"
 
@@ -16,7 +16,8 @@ const commandsOn = (reservation: Reply, amount = 1) => {
   const tenant = "tenant-a"
   const reservationId = String(reservation.json["reservation_id"])
   const key = () => ({ idempotency_key: globalThis.crypto.randomUUID() })
-  const read = <A, I>(schema: Schema.Schema<A, I>, body: object): A => Schema.decodeUnknownSync(schema)({ ...key(), ...body })
+  const read = <A, I>(schema: Schema.Schema<A, I>, body: object): A =>
+    Schema.decodeUnknownSync(schema)({ ...key(), ...body })
   const create = { ...who, estimate: tokens(amount) }
   const advice: ReadonlyArray<Command> = [
     { _tag: "Decide", tenant, request: read(DecisionRequest, create) },
@@ -62,7 +63,9 @@ export const tenancy = [
   scenario("#110 a reservation of another tenant", function*(lab) {
     const reply = yield* lab.R(1000)
     const as = "KB"
-    for (const call of [lab.read(reply, { as }), lab.C(reply, 1, { as }), lab.X(reply, { as }), lab.E(reply, 1, { as })]) {
+    for (
+      const call of [lab.read(reply, { as }), lab.C(reply, 1, { as }), lab.X(reply, { as }), lab.E(reply, 1, { as })]
+    ) {
       refuses(yield* call, 403, "FORBIDDEN")
     }
   }, held),
@@ -128,16 +131,20 @@ export const tenancy = [
     yield* lab.authority.putTenant("tenant-a", { status: "ACTIVE" })
   }, held),
 
-  scenario("#119-120 what was answered before the close is answered again, and the close comes before FINALIZED", function*(lab) {
-    const reply = yield* lab.R(1000)
-    const { changes } = commandsOn(reply)
-    const done = changes.filter(({ _tag }) => _tag === "Event" || _tag === "Commit")
-    const before = yield* Effect.forEach(done, lab.authority.run)
-    yield* lab.authority.putTenant("tenant-a", { status: "CLOSED" })
-    assert.deepStrictEqual(yield* Effect.forEach(done, lab.authority.run), before)
-    for (const command of commandsOn(reply).changes) yield* refusedWith(lab, command, "TENANT_CLOSED")
-    yield* lab.authority.putTenant("tenant-a", { status: "ACTIVE" })
-  }, "999998/0/2/0"),
+  scenario(
+    "#119-120 what was answered before the close is answered again, and the close comes before FINALIZED",
+    function*(lab) {
+      const reply = yield* lab.R(1000)
+      const { changes } = commandsOn(reply)
+      const done = changes.filter(({ _tag }) => _tag === "Event" || _tag === "Commit")
+      const before = yield* Effect.forEach(done, lab.authority.run)
+      yield* lab.authority.putTenant("tenant-a", { status: "CLOSED" })
+      assert.deepStrictEqual(yield* Effect.forEach(done, lab.authority.run), before)
+      for (const command of commandsOn(reply).changes) yield* refusedWith(lab, command, "TENANT_CLOSED")
+      yield* lab.authority.putTenant("tenant-a", { status: "ACTIVE" })
+    },
+    "999998/0/2/0"
+  ),
 
   scenario("#121 a malformed tenant record stops everything", function*(lab) {
     const reply = yield* lab.R(1000)

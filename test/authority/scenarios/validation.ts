@@ -10,8 +10,10 @@ const map = (n: number, value = "v") => Object.fromEntries(Array.from({ length: 
 
 /** Each body is refused, and the message names the place. */
 const refusesAll = (lab: Lab, bodies: ReadonlyArray<readonly [string, NonNullable<ReserveOptions["body"]>]>) =>
-  Effect.forEach(bodies, ([place, body]) =>
-    Effect.map(lab.R(1, { body }), (reply) => refuses(reply, 400, "INVALID_REQUEST", `${place}:`)))
+  Effect.forEach(
+    bodies,
+    ([place, body]) => Effect.map(lab.R(1, { body }), (reply) => refuses(reply, 400, "INVALID_REQUEST", `${place}:`))
+  )
 
 const raw = (lab: Lab, text: string, headers: Record<string, string> = {}) =>
   lab.send({ method: "POST", path: "/v1/reservations", headers: { ...credentials("KA"), ...headers }, text })
@@ -29,17 +31,28 @@ export const validation = [
       ["estimate.extra", { estimate: { unit: "TOKENS", amount: 1, extra: 1 } }]
     ])
     const reply = is(
-      yield* lab.R(10, { subject: { tenant, dimensions: { any: "1" } }, body: { metadata: { any: { thing: [1, null] } } } }),
+      yield* lab.R(10, {
+        subject: { tenant, dimensions: { any: "1" } },
+        body: { metadata: { any: { thing: [1, null] } } }
+      }),
       200
     )
     const metrics = { tokens_input: 1, custom: { any: 1 } }
-    refuses(yield* lab.C(reply, 1, { body: { metrics: { ...metrics, extra: 1 } } }), 400, "INVALID_REQUEST", "metrics.extra")
+    refuses(
+      yield* lab.C(reply, 1, { body: { metrics: { ...metrics, extra: 1 } } }),
+      400,
+      "INVALID_REQUEST",
+      "metrics.extra"
+    )
     is(yield* lab.C(reply, 1, { body: { metrics } }), 200)
     is(yield* lab.read(reply), 200, { subject: { tenant, dimensions: { any: "1" } } })
   }, "999999/0/1/0"),
 
   scenario("#138 keys", function*(lab) {
-    yield* refusesAll(lab, [undefined, null, "", long(257), 7].map((key) => ["idempotency_key", { idempotency_key: key }]))
+    yield* refusesAll(
+      lab,
+      [undefined, null, "", long(257), 7].map((key) => ["idempotency_key", { idempotency_key: key }])
+    )
     is(yield* lab.R(1, { k: long(256) }), 200)
     is(yield* lab.R(1, { k: " " }), 200)
   }, "999998/2/0/0"),
@@ -82,7 +95,12 @@ export const validation = [
       ["metadata", { metadata: [1] }]
     ])
     const reply = yield* lab.R(10)
-    refuses(yield* lab.E(reply, 0), 400, "INVALID_REQUEST", "extend_by_ms: must be a whole number of milliseconds between 1")
+    refuses(
+      yield* lab.E(reply, 0),
+      400,
+      "INVALID_REQUEST",
+      "extend_by_ms: must be a whole number of milliseconds between 1"
+    )
     refuses(yield* lab.E(reply, 86_400_001), 400, "INVALID_REQUEST", "got 86400001")
     refuses(yield* lab.X(reply, { body: { reason: long(257) } }), 400, "INVALID_REQUEST", "reason")
     refuses(yield* lab.V(1, { body: { client_time_ms: -1 } }), 400, "INVALID_REQUEST", "client_time_ms")
@@ -116,14 +134,24 @@ export const validation = [
 
   scenario("#144 the trace of traceparent wins", function*(lab) {
     const headers = { traceparent: `00-${trace.toUpperCase()}-00f067aa0ba902b7-01`, [traceHeader]: other }
-    const sent = { method: "POST", path: "/v1/decide", headers: { ...credentials("KA"), ...headers }, text: "" } as const
+    const sent = {
+      method: "POST",
+      path: "/v1/decide",
+      headers: { ...credentials("KA"), ...headers },
+      text: ""
+    } as const
     const reply = refuses(yield* lab.send(sent), 400, "INVALID_REQUEST")
     assert.strictEqual(reply.headers[traceHeader], trace)
   }),
 
   scenario("#145 a malformed trace counts as absent", function*(lab) {
     const zero = "0".repeat(32)
-    const bad = ["x", `01-${trace}-00f067aa0ba902b7-01`, `00-${zero}-00f067aa0ba902b7-01`, `00-${trace}-${"0".repeat(16)}-01`]
+    const bad = [
+      "x",
+      `01-${trace}-00f067aa0ba902b7-01`,
+      `00-${zero}-00f067aa0ba902b7-01`,
+      `00-${trace}-${"0".repeat(16)}-01`
+    ]
     for (const traceparent of bad) {
       const own = yield* lab.list("", { headers: { traceparent, [traceHeader]: other } })
       assert.strictEqual(is(own, 200).headers[traceHeader], other)

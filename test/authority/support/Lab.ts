@@ -1,19 +1,19 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpServer from "@effect/platform/HttpServer"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert } from "@effect/vitest"
-import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
-import type { YieldWrap } from "effect/Utils"
 import * as App from "effect-cycles/authority/App"
 import { Authority, type BudgetOptions, make, type Service } from "effect-cycles/authority/Authority"
 import * as InProcess from "effect-cycles/authority/InProcess"
 import { Amount } from "effect-cycles/protocol/Amount"
 import * as Json from "effect-cycles/protocol/Json"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type { YieldWrap } from "effect/Utils"
 import { atClock, makeClock } from "./clock.js"
 import { type Fields, type Reply, rows, send, type Sent } from "./http.js"
 
@@ -90,12 +90,14 @@ const makeAuthority = make({
 })
 
 const operations = (client: HttpClient.HttpClient) => {
-  const post: Lab["post"] = (path, body, { as = "KA", body: more, headers, k, unit: _, policy: __ } = {}) =>
+  const post: Lab["post"] = (path, body, { as = "KA", body: more, headers, k, policy: __, unit: _ } = {}) =>
     send(client, {
       method: "POST",
       path,
       headers: { ...credentials(as), ...headers },
-      text: Either.getOrThrow(Json.stringify({ idempotency_key: k ?? globalThis.crypto.randomUUID(), ...body, ...more }))
+      text: Either.getOrThrow(
+        Json.stringify({ idempotency_key: k ?? globalThis.crypto.randomUUID(), ...body, ...more })
+      )
     })
   const get: Lab["get"] = (path, { as = "KA", headers } = {}) =>
     send(client, { method: "GET", path, headers: { ...credentials(as), ...headers } })

@@ -1,6 +1,6 @@
+import type { Service } from "effect-cycles/authority/Authority"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Service } from "effect-cycles/authority/Authority"
 
 /** A wall clock that stands still until it is set. Sleeping and monotonic time stay real, so sockets work. */
 export interface SettableClock {

@@ -1,11 +1,11 @@
-import * as Duration from "effect/Duration"
-import * as FastCheck from "effect/FastCheck"
-import * as Option from "effect/Option"
 import type { Command } from "effect-cycles/authority/Command"
 import { step } from "effect-cycles/authority/Ledger"
 import { empty, type State } from "effect-cycles/authority/State"
 import { Amount } from "effect-cycles/protocol/Amount"
 import { IdempotencyKey } from "effect-cycles/protocol/Idempotency"
+import * as Duration from "effect/Duration"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
 
 const tenant = "acme"
 const action = { kind: "k", name: "n" }
@@ -18,9 +18,9 @@ const subject = FastCheck.constantFrom(
   { tenant, agent: "none" }
 )
 const amount = FastCheck.integer({ min: 0, max: 400 }).map((n) => Amount.tokens(n))
-const key = FastCheck.integer({ min: 0, max: 12 }).map((n) => IdempotencyKey.make(`k${n}`))
+const key = FastCheck.integer({ min: 0, max: 100 }).map((n) => IdempotencyKey.make(`k${n}`))
 const policy = FastCheck.constantFrom("REJECT" as const, "ALLOW_IF_AVAILABLE" as const, "ALLOW_WITH_OVERDRAFT" as const)
-const id = FastCheck.integer({ min: 0, max: 60 }).map((n) => `r${n}`)
+const id = FastCheck.integer({ min: 0, max: 25 }).map((n) => `r${n}`)
 const scope = FastCheck.constantFrom("tenant:acme", "tenant:acme/agent:x", "tenant:acme/app:y/agent:x")
 
 /** A command; a reservation or an event gets the number of its step as its id. */

@@ -2,9 +2,9 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert } from "@effect/vitest"
+import * as Json from "effect-cycles/protocol/Json"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Json from "effect-cycles/protocol/Json"
 
 export type Fields = Readonly<Record<string, unknown>>
 
