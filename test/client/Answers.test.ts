@@ -123,9 +123,7 @@ const unexpected: ReadonlyArray<Row> = [
 
 for (const [name, transport] of transports) {
   describe(`answers over ${name}`, () => {
-    for (
-      const { name, operation, outcome, script } of [...successes, ...documented, ...codes, ...bodyless, ...unexpected]
-    ) {
+    for (const { name, operation, outcome, script } of [...successes, ...codes, ...bodyless, ...unexpected]) {
       it.scopedLive(`${operation}: ${name}`, () =>
         Effect.gen(function*() {
           const { client, server } = yield* talk(transport, script)
@@ -133,5 +131,14 @@ for (const [name, transport] of transports) {
           assert.strictEqual(server.requests.length, 1)
         }))
     }
+
+    it.scopedLive("every documented code of every operation is its own error", () =>
+      Effect.gen(function*() {
+        const { client } = yield* talk(transport, (response, request, n) =>
+          documented[n - 1]?.script(response, request, n))
+        for (const { operation, outcome } of documented) {
+          assert.strictEqual(yield* outcomeOf(calls[operation](client)), outcome)
+        }
+      }))
   })
 }

@@ -6,6 +6,7 @@ import type { Client } from "../../src/client/Client.js"
 import * as CyclesError from "../../src/protocol/CyclesError.js"
 import { knownReasonCodes } from "../../src/protocol/Decision.js"
 import { statusOf } from "../../src/protocol/ErrorResponse.js"
+import { logged } from "./support/capture.js"
 import { create, decision, evidenceId, refusal } from "./support/samples.js"
 import { answer, type Script, talk, transports } from "./support/server.js"
 
@@ -88,7 +89,7 @@ for (const [name, transport] of transports) {
                 n
               ))
           for (let n = 0; n < 3; n++) {
-            const error = yield* Effect.flip(ask(client))
+            const [error] = yield* logged(Effect.flip(ask(client)))
             assert.isTrue(error._tag === "Refused" && error.code === "DENY" && CyclesError.isDenial(error))
           }
         }))

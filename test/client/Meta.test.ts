@@ -100,7 +100,7 @@ for (const [name, transport] of transports) {
             "x-ratelimit-remaining": "many",
             "x-ratelimit-reset": "99999999999999999999",
             "x-request-id": "r".repeat(5000),
-            "x-cycles-tenant": "a\u0085b"
+            "x-cycles-tenant": "a\tb"
           })
         )
         const { meta } = yield* calls.commitReservation(client)

@@ -72,7 +72,8 @@ for (const [name, transport] of transports) {
       it.scopedLive(`${operation} stays proven without ${Object.keys(more)}, and says so once`, () =>
         Effect.gen(function*() {
           const { members, value, warned } = yield* read(transport, operation, more)
-          assert.deepStrictEqual(members, [Object.keys(more).join(", ")])
+          assert.strictEqual(members.length, 1)
+          assert.sameMembers(members[0].split(", "), Object.keys(more))
           for (const name of names) assert.deepStrictEqual(value[name], Option.none())
           assert.include(JSON.stringify(warned), `"operation":"${operation}"`)
         }))

@@ -176,7 +176,7 @@ export const classify = <A>(
 ): Either.Either<Decoded<A>, Refusal | Ambiguous> =>
   answer.status !== okStatus ? Either.left(failureOf(asked, answer)) : Json.parse(answer.text).pipe(
     Either.mapLeft(() => "the body is not JSON"),
-    Either.flatMap((body) => Either.mapLeft(decode(body), (path) => `the body is not the promised one at "${path}"`)),
+    Either.flatMap((body) => Either.mapLeft(decode(body), (path) => `the body is not the promised one at "/${path}"`)),
     Either.mapLeft((why) => ambiguous(asked.operation, metaOf(answer), "body", sanitize(why)))
   )
 

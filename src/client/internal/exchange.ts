@@ -51,11 +51,6 @@ const tooLarge = (operation: OperationName, answer: Omit<Answer, "text">, limit:
     meta: metaOf({ ...answer, text: "" })
   })
 
-interface Collected {
-  readonly size: number
-  readonly parts: ReadonlyArray<Uint8Array>
-}
-
 /**
  * The body as text, read no further than the limit. A declared, uncompressed length needs no counting; one beyond the limit is not
  * awaited, only given up, which closes the connection.
@@ -67,27 +62,23 @@ const readText = (
   const declared = Number(response.headers["content-length"] ?? NaN)
   if (declared > limit) return Effect.as(Effect.ignore(Effect.timeout(response.text, 0)), Option.none())
   if (declared >= 0 && response.headers["content-encoding"] === undefined) return Effect.asSome(response.text)
-  return response.stream.pipe(
-    Stream.runFoldWhile<Collected, Uint8Array>(
-      { size: 0, parts: [] },
-      ({ size }) => size <= limit,
-      ({ parts, size }, part) => ({ size: size + part.length, parts: [...parts, part] })
-    ),
-    Effect.map(({ parts, size }) => size > limit ? Option.none() : Option.some(concat(parts, size))),
-    Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome("")),
-    // A stream runs on a fiber of its own, which would log its error with the URL.
-    Effect.withUnhandledErrorLogLevel(Option.none())
-  )
-}
-
-const concat = (parts: ReadonlyArray<Uint8Array>, size: number): string => {
-  const all = new Uint8Array(size)
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return new TextDecoder().decode(all)
+  return Effect.suspend(() => {
+    const decoder = new TextDecoder()
+    return response.stream.pipe(
+      Stream.runFoldWhile(
+        { size: 0, text: "" },
+        ({ size }) => size <= limit,
+        ({ size, text }, part: Uint8Array) => ({
+          size: size + part.length,
+          text: text + decoder.decode(part, { stream: true })
+        })
+      ),
+      Effect.map(({ size, text }) => size > limit ? Option.none() : Option.some(text + decoder.decode())),
+      Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome("")),
+      // A stream runs on a fiber of its own, which would log its error with the URL.
+      Effect.withUnhandledErrorLogLevel(Option.none())
+    )
+  })
 }
 
 /** A refusal may quote the key it got. One that is too short to be a secret stays, since it may be part of any word. */

@@ -24,10 +24,14 @@ export const outcome = (error: CyclesError): string => {
   }
 }
 
+/** For `JSON.stringify`. */
+export const plain = (_: string, value: unknown): unknown =>
+  typeof value === "bigint" ? String(value) : value instanceof Map ? [...value] : value
+
 /** Every usual rendering of a value. */
 export const renderings = (value: unknown): string =>
   [
-    JSON.stringify(value),
+    JSON.stringify(value, plain),
     String(value),
     inspect(value, { depth: 20, showHidden: true, maxStringLength: null, maxArrayLength: null }),
     ...(value instanceof Error ? [value.message, value.stack ?? ""] : []),

@@ -74,10 +74,10 @@ export const serve = (script: Script): Effect.Effect<Server, never, Scope.Scope>
     }
   })
 
-/** A whole answer. A text goes as it is. */
+/** A whole answer. A text and bytes go as they are. */
 export const answer =
   (status: number, body?: unknown, headers: Http.OutgoingHttpHeaders = {}): Script => (response) => {
-    const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body)
+    const text = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body) ?? ""
     response.writeHead(status, {
       "content-type": "application/json",
       "content-length": Buffer.byteLength(text),
