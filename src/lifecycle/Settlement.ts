@@ -231,8 +231,19 @@ export const commit = (
     const { actual, source } = spend
     const unsettled = (tag: "Pending" | "Rejected", error: CommitError | EventError) =>
       Settlement[tag]({ reservationId: held.id, actual, source, error })
+    const bare: Spend = { ...spend, metrics: {}, metadata: {} }
     return settle(cycles, {
-      attempt: recording(cycles, held, spend, key),
+      attempt: recording(cycles, held, spend, key).pipe(
+        Effect.catchTag("InvalidInput", (error) =>
+          Effect.zipRight(
+            warn(
+              "Metrics or metadata were refused before they were sent: the spend is recorded without them",
+              held.id,
+              error
+            ),
+            recording(cycles, held, bare, key)
+          ))
+      ),
       isOpen: (error) => nextOf(error) === "again",
       interim: (error) => unsettled("Pending", error),
       giveUp: (error) =>

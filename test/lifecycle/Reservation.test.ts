@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { assertNone, assertSome } from "@effect/vitest/utils"
-import { Amount, Cycles, type InvalidInput, isCapped, reserve, type ReserveOptions } from "effect-cycles"
+import { Amount, Cycles, Idempotency, type InvalidInput, isCapped, reserve, type ReserveOptions } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Scope from "effect/Scope"
@@ -218,6 +219,37 @@ describe("reserve", () => {
       const { value } = yield* Effect.flatMap(Cycles, (cycles) => cycles.getBalances({ tenant: "tenant-a" }))
       assert.strictEqual(value.balances[0]?.remaining.amount, 9214364837600034814n)
     }).pipe(Effect.provide(embedded({ calls, budgets: [{ scope: "tenant:tenant-a", allocated: all }] })))
+  })
+
+  it.effect("exact through a replay and a log line", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function*() {
+      const cycles = yield* Cycles
+      for (const digits of ["9007199254740993", "9223372036854775807"]) {
+        const request = {
+          idempotencyKey: yield* Idempotency.fresh,
+          subject: { tenant: "tenant-a" },
+          action: { kind: "k", name: "n" },
+          estimate: Amount.tokens(BigInt(digits))
+        }
+        const first = (yield* cycles.createReservation(request)).value
+        const replay = (yield* cycles.createReservation(request)).value
+        assert.deepStrictEqual(replay, first)
+        assertSome(replay.reserved, request.estimate)
+        yield* Effect.log("held", replay)
+        assert.include(lines.at(-1), `"amount":"${digits}"`)
+        const id = Option.getOrThrow(first.reservationId)
+        yield* cycles.releaseReservation(id, { idempotencyKey: yield* Idempotency.fresh })
+      }
+    }).pipe(
+      Effect.provide(embedded({
+        budgets: [{ scope: "tenant:tenant-a", allocated: Amount.tokens(9223372036854775807n) }]
+      })),
+      Effect.provide(Logger.replace(
+        Logger.defaultLogger,
+        Logger.map(Logger.jsonLogger, (line) => void lines.push(line))
+      ))
+    )
   })
 
   it.effect("charged less than the actual is visible", () =>

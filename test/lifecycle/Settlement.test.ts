@@ -152,6 +152,18 @@ describe("commit", () => {
     })
   }
 
+  it.effect("metadata or metrics that cannot be sent do not cost the spend", () =>
+    Effect.gen(function*() {
+      const bad = [{ metadata: { f: () => 1 } }, { metrics: { tokensInput: -1 } }]
+      for (const options of bad) {
+        const settlement = yield* Effect.scoped(
+          Effect.flatMap(reserve({ estimate }), (reservation) => reservation.commit(Amount.tokens(5), options))
+        )
+        assert.deepInclude(settlement, { _tag: "Committed", charged: Amount.tokens(5) })
+      }
+      assert.deepInclude(yield* ledger(), { spent: 10n, reserved: 0n })
+    }).pipe(Effect.provide(embedded())))
+
   it.effect("more than the estimate under REJECT is a rejection", () =>
     Effect.gen(function*() {
       const settlement = yield* Effect.scoped(
