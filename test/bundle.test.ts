@@ -5,21 +5,47 @@ import * as vm from "node:vm"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** The program that runs in the bare context: it uses the library and exports `main`. */
+/** The program that runs in the bare context: a guarded call that the embedded authority answers, and one that it denies. */
 const entry = `
-import * as library from "./src/index.ts"
-import * as authority from "./src/authority.ts"
+import * as Effect from "effect/Effect"
+import { Amount, Cycles, guarded } from "./src/index.ts"
+import { Authority } from "./src/authority.ts"
 
-export const main = async (): Promise<unknown> => ({
-  library: Object.keys(library).length,
-  authority: Object.keys(authority).length
+const settled: Array<string> = []
+
+const call = (cost: string, estimate: string) =>
+  Effect.succeed({ text: "42", cost: Amount.usd(cost) }).pipe(
+    guarded({
+      action: { kind: "llm.completion", name: "gpt-4o" },
+      estimate: Amount.usd(estimate),
+      actual: (reply) => reply.cost,
+      onSettled: (settlement) => Effect.sync(() => settled.push(settlement._tag))
+    }),
+    Effect.map((reply) => reply.text),
+    Effect.catchTag("BudgetExceeded", (error) => Effect.succeed(error._tag))
+  )
+
+const program = Effect.gen(function*() {
+  const answers = [yield* call("0.0021", "0.05"), yield* call("0.0021", "20")]
+  const cycles = yield* Cycles
+  const { value } = yield* cycles.getBalances({ tenant: "acme" })
+  const [balance] = value.balances
+  return { answers, settled, remaining: String(balance?.remaining), scope: balance?.scopePath }
 })
+
+export const main = (): Promise<unknown> =>
+  Effect.runPromise(
+    Effect.provide(program, Authority.layer({ budgets: [{ scope: "tenant:acme", allocated: Amount.usd("10") }] }))
+  )
 `
 
-/** Checks what `main` answered. */
-const checkAnswer = (answer: unknown): void => {
-  assert.isObject(answer)
-}
+/** What `main` answers, as JSON: the bare context has its own `Object`. */
+const expected = JSON.stringify({
+  answers: ["42", "BudgetExceeded"],
+  settled: ["Committed"],
+  remaining: "$9.9979",
+  scope: "tenant:acme"
+})
 
 interface Bundle {
   readonly code: string
@@ -98,11 +124,11 @@ describe("bundle", () => {
     })
   }
 
-  it("answers in a bare context", { timeout: 30_000 }, async () => {
+  it("the portable entry answers a guarded call in a bare context", { timeout: 30_000 }, async () => {
     const { code, left } = await bundle(entry)
     assert.deepStrictEqual(left, [])
     const { main } = runBare(code) as { readonly main: () => Promise<unknown> }
-    checkAnswer(await main())
+    assert.strictEqual(JSON.stringify(await main()), expected)
   })
 
   it("notices a Node import", { timeout: 30_000 }, async () => {

@@ -1,34 +1,44 @@
 /**
- * An OpenAI-compatible chat endpoint on a free port of this machine: it thinks for a moment, answers, and says what it used.
+ * An OpenAI-compatible chat endpoint on a free port of this machine: it thinks for a moment, answers, and says what it used. The
+ * same question always gets the same answer, in the same time.
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import { countTokens, decode, encode } from "gpt-tokenizer/encoding/o200k_base"
-import { createServer } from "node:http"
+import { decode } from "gpt-tokenizer/encoding/o200k_base"
+import { loopbackServer } from "./loopback.js"
+import { promptTokens, tokensOf } from "./prices.js"
 
 const ChatRequest = Schema.Struct({
   model: Schema.String,
-  messages: Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String })),
-  max_tokens: Schema.Int
+  messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.String, content: Schema.String })),
+  max_tokens: Schema.Int.pipe(Schema.positive())
 })
 
 const sentence =
   "It depends on what you mean, but the short answer is that several things happen at once and the order matters. "
 
+/** Two to five sentences. */
+const answerTo = (prompt: string): ReadonlyArray<number> =>
+  tokensOf(sentence.repeat(2 + Math.abs(Hash.string(prompt)) % 4))
+
+/** Longer answers take longer. */
+const thinking = (prompt: string, tokens: number): number =>
+  250 + tokens * 7 + Math.abs(Hash.string(`${prompt} ${tokens}`)) % 300
+
 const chat = Effect.gen(function*() {
   const { max_tokens, messages, model } = yield* HttpServerRequest.schemaBodyJson(ChatRequest)
-  yield* Effect.flatMap(Random.nextIntBetween(150, 600), (ms) => Effect.sleep(ms))
-  const wanted = encode(sentence.repeat(yield* Random.nextIntBetween(2, 7)))
+  const prompt = messages.map(({ content }) => content).join("\n")
+  const wanted = answerTo(prompt)
   const answer = wanted.slice(0, max_tokens)
-  const prompt_tokens = messages.reduce((n, { content }) => n + countTokens(content), 0)
+  yield* Effect.sleep(thinking(prompt, answer.length))
+  const prompt_tokens = promptTokens(prompt)
   return yield* HttpServerResponse.json({
     object: "chat.completion",
     model,
@@ -39,7 +49,15 @@ const chat = Effect.gen(function*() {
     }],
     usage: { prompt_tokens, completion_tokens: answer.length, total_tokens: prompt_tokens + answer.length }
   })
-})
+}).pipe(
+  Effect.catchTags({
+    ParseError: () => badRequest("the body is not a chat request"),
+    RequestError: () => badRequest("the body cannot be read")
+  })
+)
+
+const badRequest = (message: string) =>
+  HttpServerResponse.json({ error: { message, type: "invalid_request_error" } }, { status: 400 })
 
 /** Where the model listens. */
 export class ModelUrl extends Context.Tag("demo/ModelUrl")<ModelUrl, string>() {}
@@ -54,6 +72,5 @@ export const ModelLive: Layer.Layer<ModelUrl> = Layer.effect(
   HttpServer.addressFormattedWith(Effect.succeed)
 ).pipe(
   Layer.merge(serve),
-  Layer.provide(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),
-  Layer.orDie
+  Layer.provide(loopbackServer())
 )
