@@ -36,6 +36,8 @@ const tenantOf = ({ budgets, tenant }: Options): Effect.Effect<string, InvalidIn
   )
   return first !== undefined && others.length === 0
     ? Effect.succeed(first)
+    : first === undefined && budgets[0] !== undefined
+    ? Effect.fail(invalidInput("scope", "must begin with tenant:", budgets[0].scope))
     : Effect.fail(
       invalidInput("tenant", "must be said when the budgets do not name exactly one", [first, ...others].join(", "))
     )

@@ -46,11 +46,6 @@ export const capResearcher: Effect.Effect<boolean, never, Authority.Authority> =
   const authority = yield* Authority.Authority
   const budget = (yield* authority.budgets).find(({ scope }) => scope === scopes.researcher)
   if (budget === undefined || budget.spent.amount * 2n < budget.allocated.amount) return false
-  // A put replaces the budget: what it is to keep must be said again. Only what is reserved stays by itself.
-  yield* authority.putBudget({ ...budget, caps: { maxTokens: cappedTokens } })
+  yield* authority.setCaps(scopes.researcher, budget.unit, { maxTokens: cappedTokens })
   return true
-}).pipe(
-  // Between the read and the put no settlement may come in: no pause there.
-  Effect.withMaxOpsBeforeYield(1_000_000),
-  Effect.orDie
-)
+}).pipe(Effect.orDie)

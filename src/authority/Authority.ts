@@ -72,6 +72,8 @@ export interface Service {
   readonly credit: (scope: string, amount: Amount) => Effect.Effect<BudgetView, Refusal>
   /** Freezes, closes or reopens a budget. `NOT_FOUND` when there is none. */
   readonly setStatus: (scope: string, unit: Unit, status: BudgetStatus) => Effect.Effect<BudgetView, Refusal>
+  /** Sets the caps of new reservations, or takes them away. `NOT_FOUND` when there is no such budget. */
+  readonly setCaps: (scope: string, unit: Unit, caps: Caps | undefined) => Effect.Effect<BudgetView, Refusal>
   /** Creates or replaces what is set for a tenant. */
   readonly putTenant: (id: string, tenant: Tenant) => Effect.Effect<Tenant, Refusal>
   /** The tenant of a key, or why the key opens nothing. */
@@ -177,6 +179,8 @@ export const make = (options: Options): Effect.Effect<Service, InvalidInput> =>
       credit: (scope, amount) => Effect.map(run({ _tag: "Credit", scope: scope.toLowerCase(), amount }), view),
       setStatus: (scope, unit, status) =>
         Effect.map(run({ _tag: "SetStatus", scope: scope.toLowerCase(), unit, status }), view),
+      setCaps: (scope, unit, caps) =>
+        Effect.map(run({ _tag: "SetCaps", scope: scope.toLowerCase(), unit, caps: Option.fromNullable(caps) }), view),
       putTenant: (id, tenant) => run({ _tag: "PutTenant", id, tenant }),
       authenticate: (key) => Effect.suspend(() => admit(state, tenants.get(key))),
       adminKey: Option.fromNullable(options.adminKey)

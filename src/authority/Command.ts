@@ -2,8 +2,10 @@
  * What the ledger can be told to do, and what it answers.
  */
 import * as Either from "effect/Either"
+import type * as Option from "effect/Option"
 import type { Amount, Unit } from "../protocol/Amount.js"
 import type { BalanceFilter, BalancePage } from "../protocol/Balance.js"
+import type { Caps } from "../protocol/Caps.js"
 import type { DecisionRequest, DecisionResponse } from "../protocol/Decision.js"
 import type { ErrorCode } from "../protocol/ErrorResponse.js"
 import type { EventRequest, EventResponse } from "../protocol/Event.js"
@@ -84,6 +86,7 @@ export type Command =
   | { readonly _tag: "RemoveBudget"; readonly scope: string; readonly unit: Unit }
   | { readonly _tag: "Credit"; readonly scope: string; readonly amount: Amount }
   | { readonly _tag: "SetStatus"; readonly scope: string; readonly unit: Unit; readonly status: BudgetStatus }
+  | { readonly _tag: "SetCaps"; readonly scope: string; readonly unit: Unit; readonly caps: Option.Option<Caps> }
   | { readonly _tag: "PutTenant"; readonly id: string; readonly tenant: Tenant }
 
 /**
@@ -106,6 +109,7 @@ export interface Answers {
   readonly RemoveBudget: Budget
   readonly Credit: Budget
   readonly SetStatus: Budget
+  readonly SetCaps: Budget
   readonly PutTenant: Tenant
 }
 

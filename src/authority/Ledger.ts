@@ -49,6 +49,8 @@ const run = (state: State, command: Command, now: number): Outcome<Answers[Comma
       return Operator.credit(state, command)
     case "SetStatus":
       return Operator.setStatus(state, command)
+    case "SetCaps":
+      return Operator.setCaps(state, command)
     case "PutTenant":
       return Operator.putTenant(state, command)
   }

@@ -8,7 +8,7 @@ import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Cycles } from "../lifecycle/Cycles.js"
-import { acquireOpen, type ReserveError } from "../lifecycle/Reservation.js"
+import { acquireOpen, type Reservation, type ReserveError } from "../lifecycle/Reservation.js"
 import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
 import type { Settlement } from "../lifecycle/Settlement.js"
 import { Amount } from "../protocol/Amount.js"
@@ -40,12 +40,18 @@ export type Actual<A, E = unknown, R = never> =
  */
 export interface GuardOptions<A, E = never, R = never> extends ReserveOptions<E, R> {
   /**
-   * What was used. When it is absent, gives `undefined` or fails, the usage recorded in the work is committed, and without any
-   * the estimate, marked `actual_source: "estimate"`.
+   * What was used. Without this option it is the usage recorded in the work, and without any the estimate, marked
+   * `actual_source: "estimate"`. When it gives `undefined` or fails, it is the larger of the two: usage that was recorded on the way may
+   * be a part.
    */
   readonly actual?: Actual<A, unknown, R> | undefined
-  /** Sees how the reservation ended, before the guard returns. It runs uninterruptibly: keep it short. */
-  readonly onSettled?: ((settlement: Settlement) => Effect.Effect<void, never, R>) | undefined
+  /**
+   * Sees how the reservation ended, before the guard returns; `reservation.settlement` waits for the end of a `Pending` one. It runs
+   * uninterruptibly: keep it short.
+   */
+  readonly onSettled?:
+    | ((settlement: Settlement, reservation: Reservation) => Effect.Effect<void, never, R>)
+    | undefined
 }
 
 const actualOf = <A, X, R>(
@@ -93,7 +99,7 @@ const run = <A, E, R, E2, R2>(
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const { reservation, settle } = yield* acquireOpen(options, restore)
+      const { fail, reservation, succeed } = yield* acquireOpen(options, restore)
       yield* Effect.annotateCurrentSpan({
         [Telemetry.attributes.reservation]: reservation.id,
         [Telemetry.attributes.decision]: reservation.decision,
@@ -103,13 +109,11 @@ const run = <A, E, R, E2, R2>(
       const exit = yield* Effect.exit(restore(Effect.provideService(self, CurrentReservation, reservation)))
       const settlement = Exit.isSuccess(exit)
         ? yield* Effect.exit(restore(known(options.actual, exit.value))).pipe(
-          Effect.flatMap((actual) =>
-            settle(Exit.isSuccess(actual) ? actual.value : Option.none(), { commit: reservation.estimate })
-          )
+          Effect.flatMap((actual) => succeed(Exit.getOrElse(actual, Option.none), options.actual !== undefined))
         )
-        : yield* settle(Option.none(), { release: "guarded_method_failed" })
+        : yield* fail("guarded_method_failed")
       yield* Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)
-      yield* Effect.suspend(() => options.onSettled?.(settlement) ?? Effect.void).pipe(
+      yield* Effect.suspend(() => options.onSettled?.(settlement, reservation) ?? Effect.void).pipe(
         Effect.catchAllCause((cause) => warn("onSettled failed", cause))
       )
       return yield* exit

@@ -98,11 +98,10 @@ interface Draft {
 /** A handle, and the settlement by the end of the work, for the guard. */
 export interface Open {
   readonly reservation: Reservation
-  /** Settles with a given actual, else the recorded usage, else `otherwise`. */
-  readonly settle: (
-    actual: Option.Option<Amount>,
-    otherwise: { readonly release: string } | { readonly commit: Amount }
-  ) => Effect.Effect<Settlement.Settlement>
+  /** Ends the work with a given actual, else the recorded usage, else the estimate. */
+  readonly succeed: (actual: Option.Option<Amount>, usageMayBePart: boolean) => Effect.Effect<Settlement.Settlement>
+  /** Ends the work with the recorded usage, else by giving the hold back. */
+  readonly fail: (reason: string) => Effect.Effect<Settlement.Settlement>
 }
 
 const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
@@ -178,15 +177,16 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
 
     return {
       reservation,
-      settle: (actual, otherwise) =>
-        once(Effect.flatMap(Ref.get(draft), ({ usage }) =>
-          Option.isSome(actual)
-            ? record(actual.value, "actual")
-            : Option.isSome(usage)
+      succeed: (actual, usageMayBePart) =>
+        once(Effect.flatMap(Ref.get(draft), ({ usage }) => {
+          if (Option.isSome(actual)) return record(actual.value, "actual")
+          return Option.isSome(usage) && !(usageMayBePart && usage.value.amount < request.estimate.amount)
             ? record(usage.value, "usage")
-            : "commit" in otherwise
-            ? record(otherwise.commit, "estimate")
-            : giveBack(otherwise.release)))
+            : record(request.estimate, "estimate")
+        })),
+      fail: (reason) =>
+        once(Effect.flatMap(Ref.get(draft), ({ usage }) =>
+          Option.isSome(usage) ? record(usage.value, "usage") : giveBack(reason)))
     }
   })
 
@@ -228,11 +228,9 @@ export const reserve = <E = never, R = never>(
 ): Effect.Effect<Reservation, E | ReserveError, R | Cycles | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const { reservation, settle } = yield* acquireOpen(options, restore)
+      const { fail, reservation } = yield* acquireOpen(options, restore)
       yield* Effect.addFinalizer((exit) =>
-        settle(Option.none(), {
-          release: Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? "stream_failed" : "stream_aborted"
-        })
+        fail(Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? "stream_failed" : "stream_aborted")
       )
       return reservation
     })

@@ -84,6 +84,14 @@ const subjectOf = (input: SubjectInput, defaults: { readonly [L in Level]?: stri
       const value = (yield* resolve(`subject.${level}`, input[level])) || defaults[level]
       if (value) subject[level] = value
     }
+    if (Object.keys(subject).length === 0) {
+      return yield* invalidInput(
+        "subject",
+        `must have at least one of ${
+          levels.join(", ")
+        }: say it with the call, or configure a default such as CYCLES_TENANT`
+      )
+    }
     const dimensions = yield* resolve("subject.dimensions", input.dimensions)
     return { ...subject, ...(dimensions && { dimensions }) }
   })

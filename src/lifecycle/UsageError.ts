@@ -2,6 +2,7 @@
  * The error of a function that the user gave.
  */
 import * as Schema from "effect/Schema"
+import { InvalidInput } from "../protocol/InvalidInput.js"
 
 /**
  * A function of the options threw, or gave no amount, while the request was being built: nothing was sent.
@@ -14,6 +15,8 @@ export class UsageError extends Schema.TaggedError<UsageError>("effect-cycles/Us
   cause: Schema.optional(Schema.Defect)
 }) {
   override get message(): string {
-    return `The function for "${this.field}" did not give a value`
+    return `The function for "${this.field}" did not give a value${
+      this.cause instanceof InvalidInput ? `: ${this.cause.message}` : ""
+    }`
   }
 }

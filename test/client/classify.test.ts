@@ -38,7 +38,8 @@ const causes: ReadonlyArray<readonly [cause: unknown, reason: string]> = [
   [new TypeError(secret), "other"],
   [secret, "other"],
   [undefined, "other"],
-  [null, "other"]
+  [null, "other"],
+  [new TypeError("fetch failed", { cause: new Error("bad port") }), "refused"]
 ]
 
 const cyclic: { cause?: unknown } = {}
@@ -47,9 +48,9 @@ cyclic.cause = cyclic
 describe("transport", () => {
   for (const [cause, reason] of [...causes, [cyclic, "other"] as const]) {
     it(`${String(cause).slice(0, 20)} ${Object(cause).code ?? ""} is ${reason}`, () => {
-      const error = transport("decide", cause)
+      const error = transport("decide", "localhost:7878", cause)
       assert.strictEqual(error.reason, reason)
-      assert.match(error.message, /\(decide\)$/)
+      assert.match(error.message, /^localhost:7878 did not answer: .*\(decide\)$/)
       assert.isTrue(isAmbiguous(error))
       assertHides(error)
     })

@@ -98,14 +98,33 @@ describe("guarded", () => {
     })
   }
 
-  it.effect("usage that was recorded stands in for an unknown actual", () =>
-    Effect.gen(function*() {
-      const { onSettled, settlements } = capture()
-      yield* Effect.flatMap(CurrentReservation, ({ setUsage }) => setUsage(used)).pipe(
-        guarded({ estimate, actual: () => undefined, onSettled })
-      )
-      assert.deepInclude(settlements[0], { _tag: "Committed", source: "usage", actual: used })
-    }).pipe(Effect.provide(embedded())))
+  const meters: ReadonlyArray<readonly [string, GuardOptions<void>, number, bigint, ActualSource]> = [
+    ["recorded usage is the actual when there is no other", { estimate }, 37, 37n, "usage"],
+    [
+      "recorded usage may be a part when the actual is unknown",
+      { estimate, actual: () => undefined },
+      37,
+      1000n,
+      "estimate"
+    ],
+    [
+      "recorded usage beyond the estimate stands in for an unknown actual",
+      { estimate, actual: () => undefined },
+      1200,
+      1200n,
+      "usage"
+    ]
+  ]
+  for (const [name, options, usage, spent, source] of meters) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        const { onSettled, settlements } = capture()
+        yield* Effect.flatMap(CurrentReservation, ({ setUsage }) => setUsage(Amount.tokens(usage))).pipe(
+          guarded({ ...options, onSettled })
+        )
+        assert.deepInclude(settlements[0], { _tag: "Committed", source, charged: Amount.tokens(spent) })
+      }).pipe(Effect.provide(embedded())))
+  }
 
   const record = Effect.flatMap(CurrentReservation, ({ setUsage }) => setUsage(used))
   const ends: ReadonlyArray<readonly [string, Effect.Effect<never, Failure>]> = [
@@ -138,9 +157,9 @@ describe("guarded", () => {
       }).pipe(Effect.provide(embedded())))
   }
 
-  it.effect("an interrupt while the actual is found commits the estimate, and the work's usage before it", () =>
+  it.effect("an interrupt while the actual is found commits the estimate", () =>
     Effect.gen(function*() {
-      for (const [body, spent] of [[Effect.void, 1000n], [record, 1037n]] as const) {
+      for (const [body, spent] of [[Effect.void, 1000n], [record, 2000n]] as const) {
         const { onSettled, settlements } = capture()
         const fiber = yield* Effect.fork(guarded(body, { estimate, actual: Effect.never, onSettled }))
         yield* TestClock.adjust("1 second")
@@ -149,6 +168,20 @@ describe("guarded", () => {
         assert.deepInclude(yield* ledger(), { spent, reserved: 0n })
       }
     }).pipe(Effect.provide(embedded())))
+
+  it.effect("onSettled can wait for the end of what is pending", () =>
+    Effect.gen(function*() {
+      const final = yield* Deferred.make<Settlement>()
+      yield* guarded(Effect.void, {
+        estimate,
+        actual: used,
+        onSettled: (_, { settlement }) => Effect.asVoid(Effect.forkDaemon(Effect.intoDeferred(settlement, final)))
+      })
+      yield* TestClock.adjust("1 minute")
+      assert.deepInclude(yield* Deferred.await(final), { _tag: "Committed" })
+    }).pipe(Effect.provide(embedded({
+      script: ({ n, operation }) => operation === "commit" && n === 1 ? { lose: true } : undefined
+    }))))
 
   it.effect("the work can be interrupted, and its finalizers run before the settlement", () =>
     Effect.gen(function*() {

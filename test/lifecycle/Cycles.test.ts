@@ -1,6 +1,6 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Amount, Cycles, CyclesLive, guarded, reserve, UsageError } from "effect-cycles"
+import { Amount, Cycles, CyclesLive, guarded, InvalidInput, reserve, UsageError } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import * as Chunk from "effect/Chunk"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -56,6 +56,9 @@ describe("Cycles", () => {
 
   it("a UsageError names the option", () => {
     assert.include(new UsageError({ field: "estimate" }).message, "\"estimate\"")
+    const cause = new InvalidInput({ field: "usd", bound: "is finer than the unit" })
+    assert.include(new UsageError({ field: "estimate", cause }).message, "finer than the unit")
+    assert.notInclude(new UsageError({ field: "estimate", cause: new Error("a prompt") }).message, "prompt")
   })
 })
 
@@ -76,6 +79,8 @@ describe("the embedded authority as a layer", () => {
   it.effect("asks for it when they name none or several", () =>
     Effect.gen(function*() {
       const other = { scope: "tenant:other", allocated: Amount.tokens(1) }
+      const nameless = { scope: "acme", allocated: Amount.tokens(1) }
+      assert.deepInclude(yield* Effect.flip(run({ budgets: [nameless] })), { field: "scope", value: "\"acme\"" })
       for (const budgets of [[], [acme, other]]) {
         assert.deepInclude(yield* Effect.flip(run({ budgets })), { _tag: "InvalidInput", field: "tenant" })
       }

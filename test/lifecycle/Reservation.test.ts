@@ -428,6 +428,13 @@ describe("what the request says", () => {
       }
     }))
 
+  it.effect("no subject at all says where one could come from", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Effect.scoped(reserve({ estimate })))
+      assert.deepInclude(error, { _tag: "InvalidInput", field: "subject" })
+      assert.include(error.message, "CYCLES_TENANT")
+    }).pipe(Effect.provide(embedded({ subject: {} }))))
+
   it.effect("the error of an effect is the caller's", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.scoped(reserve({ estimate: Effect.fail("no price" as const) })))

@@ -49,5 +49,9 @@ export const credit = (state: State, { amount, scope }: CommandOf<"Credit">): Ou
 export const setStatus = (state: State, { scope, status, unit }: CommandOf<"SetStatus">): Outcome<Budget> =>
   Either.flatMap(existing(state, scope, unit), (budget) => write(state, { ...budget, status }))
 
+/** New reservations get these caps; those that are held keep theirs. */
+export const setCaps = (state: State, { caps, scope, unit }: CommandOf<"SetCaps">): Outcome<Budget> =>
+  Either.flatMap(existing(state, scope, unit), (budget) => write(state, { ...budget, caps }))
+
 export const putTenant = (state: State, { id, tenant }: CommandOf<"PutTenant">): Outcome<Tenant> =>
   Either.right([{ ...state, tenants: HashMap.set(state.tenants, id, tenant) }, tenant])

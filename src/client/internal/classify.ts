@@ -182,19 +182,21 @@ export const classify = <A>(
 
 const codesIn = (cause: unknown, depth = 0): string => {
   if (typeof cause !== "object" || cause === null || depth > 5) return ""
-  const { cause: inner, code, errors, name } = cause as Record<string, unknown>
+  const { cause: inner, code, errors, message, name } = cause as Record<string, unknown>
   return [
     String(code ?? ""),
     String(name ?? ""),
+    // fetch refuses some ports before it sends anything, and says so in words only.
+    message === "bad port" ? message : "",
     codesIn(inner, depth + 1),
     ...(Array.isArray(errors) ? errors.map((error) => codesIn(error, depth + 1)) : [])
   ].join(" ")
 }
 
 /** The reason of a transport failure, read from the codes only: messages may hold anything. */
-export const transport = (operation: OperationName, cause: unknown): Transport => {
+export const transport = (operation: OperationName, host: string, cause: unknown): Transport => {
   const codes = codesIn(cause)
-  const [reason, text] = /ECONNREFUSED/.test(codes)
+  const [reason, text] = /ECONNREFUSED|bad port/.test(codes)
     ? ["refused", "connection refused"] as const
     : /ENOTFOUND|EAI_AGAIN/.test(codes)
     ? ["dns", "host not found"] as const
@@ -205,5 +207,5 @@ export const transport = (operation: OperationName, cause: unknown): Transport =
     : /Abort|ECONNRESET|EPIPE|UND_ERR_SOCKET/.test(codes)
     ? ["aborted", "the connection was cut"] as const
     : ["other", "no usable answer"] as const
-  return new Transport({ operation, reason, message: `The authority did not answer: ${text} (${operation})` })
+  return new Transport({ operation, reason, message: `${host} did not answer: ${text} (${operation})` })
 }

@@ -110,7 +110,7 @@ export const exchange = (
       })
       const start = yield* Clock.currentTimeNanos
       const response = yield* http.execute(request).pipe(
-        Effect.mapError((error) => transport(operation, error.cause))
+        Effect.mapError((error) => transport(operation, config.url.host, error.cause))
       )
       yield* Effect.annotateCurrentSpan({
         "http.request.method": method,
@@ -119,7 +119,7 @@ export const exchange = (
         "http.response.status_code": response.status
       })
       const text = yield* readText(response, limit).pipe(
-        Effect.mapError((error) => transport(operation, error.cause))
+        Effect.mapError((error) => transport(operation, config.url.host, error.cause))
       )
       const answer = {
         status: response.status,
@@ -137,7 +137,7 @@ export const exchange = (
         new Transport({
           operation,
           reason: "timeout",
-          message: `The authority did not answer within the time limit of one attempt (${operation})`
+          message: `${config.url.host} did not answer within the time limit of one attempt (${operation})`
         }))
     )
 }
