@@ -135,13 +135,18 @@ describe("the service", () => {
 
     it.effect("an operator changes budgets, whatever the case of the scope", () =>
       Effect.gen(function*() {
-        const { credit, putBudget, removeBudget, setStatus } = yield* Authority
+        const { credit, putBudget, removeBudget, setCaps, setStatus } = yield* Authority
         const scope = "tenant:acme/agent:x"
         const put = yield* putBudget({ scope, allocated: Amount.tokens(1), status: "FROZEN", isOverLimit: true })
         assert.deepInclude(put, { scope, status: "FROZEN", isOverLimit: true })
         const frozen = yield* Effect.flip(credit("tenant:acme/agent:X", Amount.tokens(1)))
         assert.strictEqual(frozen.code, "BUDGET_FROZEN")
         assert.strictEqual((yield* setStatus("tenant:acme/agent:X", "TOKENS", "ACTIVE")).status, "ACTIVE")
+        assert.deepStrictEqual(
+          (yield* setCaps("tenant:acme/agent:X", "TOKENS", { maxTokens: 9 })).caps,
+          Option.some({ maxTokens: 9 })
+        )
+        assert.deepStrictEqual((yield* setCaps(scope, "TOKENS", undefined)).caps, Option.none())
         const credited = yield* credit(scope, Amount.tokens(1))
         assert.deepInclude(credited, { allocated: Amount.tokens(2), isOverLimit: false })
         assert.strictEqual((yield* Effect.flip(credit(scope, Amount.credits(1)))).code, "NOT_FOUND")
