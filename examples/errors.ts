@@ -3,7 +3,7 @@
  */
 import { FetchHttpClient } from "@effect/platform"
 import { Console, Effect, Layer, Option } from "effect"
-import { Amount, Cycles, type CyclesError, guarded } from "effect-cycles"
+import { Amount, Cycles, type CyclesError, guarded, Journal } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 
 const tell = (error: CyclesError.Refusal) =>
@@ -48,5 +48,5 @@ const nobody = Cycles.layer({ baseUrl: "http://127.0.0.1:65535", apiKey: "none",
 
 Effect.runPromise(Effect.gen(function*() {
   yield* Effect.provide(program, embedded)
-  yield* Effect.provide(spend("anyone", usd), Layer.provide(nobody, FetchHttpClient.layer))
+  yield* Effect.provide(spend("anyone", usd), Layer.provide(nobody, [FetchHttpClient.layer, Journal.layerMemory()]))
 }))

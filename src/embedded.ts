@@ -10,6 +10,7 @@ import * as Room from "./authority/Authority.js"
 import * as InProcess from "./authority/InProcess.js"
 import type * as CyclesConfig from "./client/CyclesConfig.js"
 import { Cycles } from "./lifecycle/Cycles.js"
+import * as Journal from "./lifecycle/Journal.js"
 import type { InvalidInput } from "./protocol/InvalidInput.js"
 import { invalidInput } from "./protocol/InvalidInput.js"
 
@@ -88,7 +89,7 @@ export const layer = (options: Options): Layer.Layer<Cycles | Room.Authority, In
       apiKey: key,
       subject: { tenant, ...subject }
     }).pipe(
-      Layer.provide(layerInProcess),
+      Layer.provide([layerInProcess, Journal.layerMemory()]),
       Layer.provideMerge(layerAuthority({ budgets, keys: [{ key, tenant }] }))
     )
   }))

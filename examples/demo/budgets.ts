@@ -3,7 +3,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Amount, Cycles } from "effect-cycles"
+import { Amount, Cycles, Journal } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -33,7 +33,7 @@ const CyclesOverHttp = Layer.unwrapEffect(
 export const BudgetsLive = CyclesOverHttp.pipe(
   Layer.provideMerge(HttpServer.serve(Authority.httpApp)),
   Layer.provide(loopbackServer()),
-  Layer.provide(FetchHttpClient.layer),
+  Layer.provide([FetchHttpClient.layer, Journal.layerMemory()]),
   Layer.provideMerge(AuthorityLive),
   Layer.orDie
 )

@@ -49,6 +49,11 @@ export interface Options {
     /** Absent or empty means the usual place of the journal. */
     readonly directory?: string | undefined
   } | undefined
+  /**
+   * For hosts that freeze the process after the response: gets a promise of every job that goes on in the background, such as
+   * `(work) => context.waitUntil(work)`.
+   */
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** The largest response body that is read, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number | undefined
 }
@@ -73,6 +78,7 @@ export interface CyclesConfig {
     readonly maxDelay: Duration.Duration
   }
   readonly flushTimeout: Duration.Duration
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** For a layer that has a journal: the client itself does not use it. */
   readonly journal: {
     readonly enabled: boolean
@@ -154,6 +160,7 @@ export const make = (options: Options): Either.Either<CyclesConfig, InvalidInput
         maxDelay: yield* within("retry.maxDelay", retry.maxDelay, "30 seconds", 1)
       },
       flushTimeout: yield* within("flushTimeout", options.flushTimeout, "10 seconds", 0),
+      ...(options.waitUntil && { waitUntil: options.waitUntil }),
       journal: {
         enabled: journal.enabled ?? true,
         directory: Option.liftPredicate(journal.directory ?? "", (directory) => directory !== "")

@@ -7,7 +7,10 @@ import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type { Cycles } from "../lifecycle/Cycles.js"
+import type { ActualUnknown } from "../lifecycle/ActualUnknown.js"
+import { Cycles } from "../lifecycle/Cycles.js"
+import type { LeaseLost, LeasePolicy } from "../lifecycle/Lease.js"
+import * as Lease from "../lifecycle/Lease.js"
 import { acquireOpen, type Reservation, type ReserveError } from "../lifecycle/Reservation.js"
 import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
 import type { Settlement } from "../lifecycle/Settlement.js"
@@ -16,12 +19,13 @@ import * as Telemetry from "../protocol/Telemetry.js"
 import { CurrentReservation } from "./CurrentReservation.js"
 
 /**
- * Every error that a guard adds to those of the work: nothing was run when one of them occurs.
+ * Every error that a guard adds to those of the work: nothing was run when one of them occurs, except for `LeaseLost`, which only the lease
+ * policies `interrupt` and `failOnFinalize` produce, and `ActualUnknown`, which only `whenActualUnknown: "fail"` does.
  *
  * @since 0.1.0
  * @category errors
  */
-export type GuardError = ReserveError
+export type GuardError = ReserveError | LeaseLost | ActualUnknown
 
 /**
  * What was used, from the value of the work. `undefined` means unknown, which is not zero.
@@ -46,6 +50,22 @@ export interface GuardOptions<A, E = never, R = never> extends ReserveOptions<E,
    */
   readonly actual?: Actual<A, unknown, R> | undefined
   /**
+   * After a success of which neither an actual nor usage is known: the estimate is recorded (`estimate`, the default), or nothing is sent
+   * at all and the guard fails with `ActualUnknown` (`fail`). With `fail` the estimate is never recorded: usage that was recorded on the
+   * way is taken as it is.
+   */
+  readonly whenActualUnknown?: "estimate" | "fail" | undefined
+  /**
+   * What happens to the work when its hold is lost while it runs: a warning (`warn`, the default), `LeaseLost` once it is done and settled
+   * (`failOnFinalize`), or its end at once with `LeaseLost` (`interrupt`).
+   */
+  readonly onLeaseLost?: LeasePolicy | undefined
+  /**
+   * `await` (the default): the guard returns after the first attempt to settle. `background`: it returns when the work is done, and the
+   * settler settles.
+   */
+  readonly settle?: "await" | "background" | undefined
+  /**
    * Sees how the reservation ended, before the guard returns; `reservation.settlement` waits for the end of a `Pending` one. It runs
    * uninterruptibly: keep it short.
    */
@@ -65,7 +85,7 @@ const actualOf = <A, X, R>(
   })
 
 /** An actual that is no amount, or that could not be had, is unknown: never zero, never an error after the work is done. */
-const known = <A, X, R>(
+const knownActual = <A, X, R>(
   actual: Actual<A, X, R> | undefined,
   value: A
 ): Effect.Effect<Option.Option<Amount>, never, R> =>
@@ -99,23 +119,40 @@ const run = <A, E, R, E2, R2>(
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const { fail, reservation, succeed } = yield* acquireOpen(options, restore)
+      const { abandon, fail, lease, reservation, succeed } = yield* acquireOpen(options, restore)
+      const policy = options.onLeaseLost ?? "warn"
       yield* Effect.annotateCurrentSpan({
         [Telemetry.attributes.reservation]: reservation.id,
         [Telemetry.attributes.decision]: reservation.decision,
         [Telemetry.attributes.unit]: reservation.estimate.unit,
         [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
       })
-      const exit = yield* Effect.exit(restore(Effect.provideService(self, CurrentReservation, reservation)))
-      const settlement = Exit.isSuccess(exit)
-        ? yield* Effect.exit(restore(known(options.actual, exit.value))).pipe(
-          Effect.flatMap((actual) => succeed(Exit.getOrElse(actual, Option.none), options.actual !== undefined))
-        )
-        : yield* fail("guarded_method_failed")
-      yield* Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)
-      yield* Effect.suspend(() => options.onSettled?.(settlement, reservation) ?? Effect.void).pipe(
-        Effect.catchAllCause((cause) => warn("onSettled failed", cause))
+      const exit = yield* Effect.exit(
+        restore(Lease.whileHeld(lease, policy)(Effect.provideService(self, CurrentReservation, reservation)))
       )
+      const known = Exit.isSuccess(exit)
+        ? yield* Effect.exit(restore(knownActual(options.actual, exit.value)))
+        : undefined
+      const strict = options.whenActualUnknown === "fail"
+      const unknown = strict && known !== undefined && Option.isNone(Exit.getOrElse(known, Option.none))
+        ? yield* abandon
+        : Option.none()
+      const settle = (known === undefined
+        ? fail("guarded_method_failed")
+        : succeed(Exit.getOrElse(known, Option.none), options.actual !== undefined && !strict)).pipe(
+          Effect.tap((settlement) => Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)),
+          Effect.flatMap((settlement) => options.onSettled?.(settlement, reservation) ?? Effect.void),
+          Effect.catchAllCause((cause) => warn("onSettled failed", cause))
+        )
+      if (options.settle === "background") {
+        const { settler } = yield* Cycles
+        yield* Effect.flatMap(Effect.context<R2>(), (context) => settler.submit(Effect.provide(settle, context)))
+      } else {
+        yield* settle
+      }
+      if (Option.isSome(unknown)) return yield* unknown.value
+      const lost = policy === "failOnFinalize" ? yield* lease.lost : Option.none()
+      if (Option.isSome(lost)) return yield* lost.value
       return yield* exit
     })
   ).pipe(Effect.withSpan(Telemetry.guardSpan, { captureStackTrace: false }))

@@ -17,6 +17,9 @@ import type { Balance, BalanceFilter } from "../protocol/Balance.js"
 import type { BalancesError, ListError } from "../protocol/CyclesError.js"
 import type { InvalidInput } from "../protocol/InvalidInput.js"
 import type { ReservationFilter, ReservationSummary } from "../protocol/ReservationQuery.js"
+import * as Journal from "./Journal.js"
+import * as Lease from "./Lease.js"
+import * as Settlements from "./Settlements.js"
 import * as Settler from "./Settler.js"
 
 /**
@@ -26,16 +29,25 @@ import * as Settler from "./Settler.js"
 export interface Service extends Client.Client {
   readonly config: CyclesConfig.CyclesConfig
   readonly settler: Settler.Settler
+  readonly settlements: Settlements.Settlements
+  readonly leases: Lease.Leases
 }
 
 const make = (
   options: CyclesConfig.Options
-): Effect.Effect<Service, InvalidInput, HttpClient.HttpClient | Scope.Scope> =>
+): Effect.Effect<Service, InvalidInput, HttpClient.HttpClient | Journal.Journal | Scope.Scope> =>
   Effect.gen(function*() {
     const config = yield* CyclesConfig.make(options)
     const client = yield* Client.make(config)
-    const settler = yield* Settler.make(config.flushTimeout)
-    return { ...client, config, settler }
+    const { apiKey, baseUrl, subject } = config
+    const store = yield* Effect.flatMap(
+      Journal.Journal,
+      ({ open }) => open({ baseUrl, tenant: subject.tenant, apiKey })
+    )
+    const settler = yield* Settler.make(config)
+    const settlements = yield* Settlements.make(client, config, settler, store)
+    const leases = yield* Lease.make({ ...client, config })
+    return { ...client, config, settler, settlements, leases }
   })
 
 /**
@@ -59,15 +71,20 @@ const make = (
  * @category tags
  */
 export class Cycles extends Context.Tag("effect-cycles/lifecycle/Cycles")<Cycles, Service>() {
-  /** From options. `InvalidInput` names the option that is out of bounds. Asks for the `HttpClient` to use. */
-  static layer(options: CyclesConfig.Options): Layer.Layer<Cycles, InvalidInput, HttpClient.HttpClient> {
+  /**
+   * From options. `InvalidInput` names the option that is out of bounds. Asks for the `HttpClient` to use and for the `Journal` that keeps
+   * spend until the ledger has it.
+   */
+  static layer(
+    options: CyclesConfig.Options
+  ): Layer.Layer<Cycles, InvalidInput, HttpClient.HttpClient | Journal.Journal> {
     return Layer.scoped(Cycles, make(options))
   }
 
   /** From configuration: the environment variables of `CyclesConfig.config` unless said otherwise. */
   static layerConfig(
     config: Config.Config.Wrap<CyclesConfig.Options> = CyclesConfig.config()
-  ): Layer.Layer<Cycles, InvalidInput | ConfigError.ConfigError, HttpClient.HttpClient> {
+  ): Layer.Layer<Cycles, InvalidInput | ConfigError.ConfigError, HttpClient.HttpClient | Journal.Journal> {
     return Layer.scoped(Cycles, Effect.flatMap(Config.unwrap(config), make))
   }
 
@@ -86,11 +103,11 @@ export class Cycles extends Context.Tag("effect-cycles/lifecycle/Cycles")<Cycles
 }
 
 /**
- * The portable client: environment configuration and `fetch`.
+ * The portable client: environment configuration, `fetch`, and a journal in memory.
  *
  * @since 0.1.0
  * @category layers
  */
 export const CyclesLive: Layer.Layer<Cycles, InvalidInput | ConfigError.ConfigError> = Cycles.layerConfig().pipe(
-  Layer.provide(FetchHttpClient.layer)
+  Layer.provide([FetchHttpClient.layer, Journal.layerMemory()])
 )

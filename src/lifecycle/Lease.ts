@@ -1,38 +1,88 @@
 /**
  * How long a hold lasts, and the only place that extends it.
  */
-import type * as DateTime from "effect/DateTime"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
 import * as Ref from "effect/Ref"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { Reply } from "../client/Client.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
-import * as Idempotency from "../protocol/Idempotency.js"
-import { invalidInput } from "../protocol/InvalidInput.js"
-import type { CreateResponse, ExtendResponse, ReservationId } from "../protocol/Reservation.js"
+import type { CreateResponse, ReservationId } from "../protocol/Reservation.js"
 import type { Service } from "./Cycles.js"
+import { logs } from "./internal/held.js"
+import { successOf } from "./internal/leaseAnswer.js"
+import { Handle } from "./internal/leaseHandle.js"
+import { ask, type Entry, type Extender, make as makeKeeper } from "./internal/leaseKeeper.js"
+import * as Wheel from "./internal/leaseWheel.js"
+import { type Lease, type LeaseEvent, type LeaseLost, leaseOf, log } from "./LeaseEvent.js"
+import * as LeasePlan from "./LeasePlan.js"
+
+export { type Lease, LeaseEvent, LeaseLost } from "./LeaseEvent.js"
 
 /**
- * `expiresAt` is on the authority's clock. `lead` is what was left of the time when the last answer arrived, less the round trip:
- * `None` when the authority does not say.
+ * What a lost lease does to the work under it: nothing but a warning, a failure once the work is done and settled, or an end of the work
+ * as soon as the hold may be gone.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Lease {
-  readonly expiresAt: Option.Option<DateTime.Utc>
-  readonly lead: Option.Option<Duration.Duration>
+export type LeasePolicy = "warn" | "failOnFinalize" | "interrupt"
+
+/** How long after the reservation a last extend may begin, unless said otherwise: a bound on abandoned work. */
+export const defaultMaxLifetime: Duration.Duration = Duration.hours(24)
+
+/**
+ * A new reservation, and when its answer arrived (`Clock.currentTimeNanos`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Hold {
+  readonly id: ReservationId
+  readonly ttl: Duration.Duration
+  readonly created: Reply<CreateResponse>
+  readonly receivedAtNanos: bigint
 }
 
-const leadOf = ({ meta, value }: Reply<CreateResponse | ExtendResponse>): Option.Option<Duration.Duration> =>
-  Option.map(value.remainingTtl, (left) => Duration.subtract(left, Duration.millis(meta.rttMs)))
+/**
+ * The lease of one reservation while it is kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseHandle {
+  readonly current: Effect.Effect<Lease>
+  /** Adds to the current expiry, 1 ms to 24 h. One attempt; the plan goes on from its answer. */
+  readonly extend: (by: Duration.DurationInput) => Effect.Effect<Lease, ExtendError>
+  /** Fails as soon as the lease is lost, and never succeeds. */
+  readonly awaitLost: Effect.Effect<never, LeaseLost>
+  /** The loss, if there was one before the end. */
+  readonly lost: Effect.Effect<Option.Option<LeaseLost>>
+  /** No extend begins from now on; one under way is not waited for, and its answer is ignored. */
+  readonly end: Effect.Effect<void>
+}
+
+/**
+ * The leases of one client, kept by one fiber.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Leases {
+  /** Extends a lease in time until its handle ends. Whoever calls this ends it. */
+  readonly start: (hold: Hold, maxLifetime?: Duration.Duration) => Effect.Effect<LeaseHandle>
+  /** What happens from now on to the leases of this client. A slow reader misses the oldest. */
+  readonly events: Stream.Stream<LeaseEvent>
+}
 
 /** The lease that came with a new reservation. */
-export const granted = (reply: Reply<CreateResponse>): Lease => ({
-  expiresAt: reply.value.expiresAt,
-  lead: leadOf(reply)
-})
+export const granted: (reply: Reply<CreateResponse>) => Lease = leaseOf
 
 /** Adds to the current expiry, 1 ms to 24 h, and remembers the new lease. One attempt. */
 export const extend = (
@@ -41,15 +91,96 @@ export const extend = (
   lease: Ref.Ref<Lease>,
   by: Duration.DurationInput
 ): Effect.Effect<Lease, ExtendError> =>
-  Effect.gen(function*() {
-    const extendBy = yield* Duration.decodeUnknown(by).pipe(
-      Option.match({
-        onNone: () => Effect.fail(invalidInput("extend_by_ms", "must be a duration", by)),
-        onSome: Effect.succeed
-      })
-    )
-    const reply = yield* cycles.extendReservation(id, { idempotencyKey: yield* Idempotency.fresh, extendBy })
-    const next = { expiresAt: Option.some(reply.value.expiresAt), lead: leadOf(reply) }
-    yield* Ref.set(lease, next)
-    return next
+  Effect.flatMap(ask(cycles, id, by), (reply) => {
+    const next = leaseOf(reply)
+    return Effect.as(Ref.set(lease, next), next)
   })
+
+const settingsOf = (cycles: Extender, ttl: Duration.Duration, maxLifetime: Duration.Duration): LeasePlan.Settings => {
+  const ttlMs = Duration.toMillis(ttl)
+  const maxTimeoutMs = Duration.toMillis(cycles.config.attemptTimeout)
+  return {
+    ttlMs,
+    timeoutMs: LeasePlan.attemptTimeout(ttlMs, maxTimeoutMs),
+    maxTimeoutMs,
+    maxLifetimeMs: Duration.toMillis(maxLifetime)
+  }
+}
+
+/**
+ * The leases of a client. Their fiber, and an extend that is under way, end with the scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const events = yield* Effect.acquireRelease(PubSub.sliding<LeaseEvent>(256), PubSub.shutdown)
+    const beats = yield* FiberSet.make<void>()
+    const fork = ({ caller, context }: Entry, effect: Effect.Effect<void>) => {
+      const runtime = Runtime.make({
+        context,
+        fiberRefs: caller.getFiberRefs(),
+        runtimeFlags: Runtime.defaultRuntimeFlags
+      })
+      const fiber = Runtime.runFork(runtime)(effect)
+      FiberSet.unsafeAdd(beats, fiber)
+      return fiber
+    }
+    const wheel = yield* Wheel.make<Entry>(yield* Effect.clock, (entry) => keeper.due(entry))
+    const emit = (event: LeaseEvent) => Effect.zipRight(PubSub.publish(events, event), log(event))
+    const keeper = makeKeeper(cycles, wheel, emit, fork)
+    const warned = new Set<number>()
+
+    const warn = ({ plan }: Entry) =>
+      Option.match(warned.has(plan.settings.ttlMs) ? Option.none() : LeasePlan.check(plan), {
+        onNone: () => Effect.void,
+        onSome: (problem) => {
+          warned.add(plan.settings.ttlMs)
+          return Effect.annotateLogs(Effect.logWarning(problem), logs)
+        }
+      })
+
+    const start: Leases["start"] = ({ created, id, receivedAtNanos, ttl }, maxLifetime = defaultMaxLifetime) =>
+      Effect.flatMap(Clock.currentTimeNanos, (nowNanos) =>
+        Effect.withFiberRuntime((caller) => {
+          const ageMs = Math.max(0, Number(nowNanos - receivedAtNanos) / 1e6)
+          const [plan, decision] = LeasePlan.initial(
+            settingsOf(cycles, ttl, maxLifetime),
+            successOf(created, wheel.nowMs() - ageMs)
+          )
+          const entry: Entry = {
+            id,
+            ttl,
+            caller,
+            context: caller.currentContext,
+            plan,
+            key: undefined,
+            attempt: undefined,
+            ended: false,
+            lost: undefined,
+            waiting: [],
+            dueMs: 0,
+            slot: -1
+          }
+          return Effect.as(Effect.zipRight(warn(entry), keeper.begin(entry, decision)), new Handle(entry, keeper))
+        }))
+
+    return {
+      start,
+      events: Stream.fromPubSub(events)
+    }
+  })
+
+/**
+ * Runs work under a policy: with `interrupt` it ends, and fails with `LeaseLost`, as soon as the lease is lost.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const whileHeld = (
+  { awaitLost }: LeaseHandle,
+  policy: LeasePolicy
+) =>
+<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | LeaseLost, R> =>
+  policy === "interrupt" ? Effect.raceFirst(self, awaitLost) : self

@@ -3,7 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -18,6 +18,7 @@ import type { Decision } from "../protocol/Decision.js"
 import type { Metrics } from "../protocol/Metrics.js"
 import type { ReservationId } from "../protocol/Reservation.js"
 import type { Subject } from "../protocol/Subject.js"
+import { ActualUnknown } from "./ActualUnknown.js"
 import { Cycles, type Service } from "./Cycles.js"
 import { acquire } from "./internal/acquire.js"
 import { type Held, logs } from "./internal/held.js"
@@ -69,6 +70,8 @@ export interface Reservation {
   /** The budgets right after the reservation, when the authority said them. */
   readonly balances: ReadonlyArray<Balance>
   readonly lease: Effect.Effect<Lease.Lease>
+  /** Fails as soon as the lease is lost, and never succeeds: race it with work that must not outlive its hold. */
+  readonly leaseLost: Effect.Effect<never, Lease.LeaseLost>
   /** Adds to the current expiry, 1 ms to 24 h. */
   readonly extend: (by: Duration.DurationInput) => Effect.Effect<Lease.Lease, ExtendError>
   /** Remembers what was used so far: an end without `commit` then records this instead of releasing. */
@@ -98,17 +101,49 @@ interface Draft {
 /** A handle, and the settlement by the end of the work, for the guard. */
 export interface Open {
   readonly reservation: Reservation
+  readonly lease: Lease.LeaseHandle
   /** Ends the work with a given actual, else the recorded usage, else the estimate. */
   readonly succeed: (actual: Option.Option<Amount>, usageMayBePart: boolean) => Effect.Effect<Settlement.Settlement>
+  /** Ends work of which nothing is known without sending anything. `None`: usage was recorded, or it is settled already. */
+  readonly abandon: Effect.Effect<Option.Option<ActualUnknown>>
   /** Ends the work with the recorded usage, else by giving the hold back. */
   readonly fail: (reason: string) => Effect.Effect<Settlement.Settlement>
 }
 
-const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
+/** A lease that is extended by hand only. */
+const unattended = (cycles: Service, held: Held): Effect.Effect<Lease.LeaseHandle> =>
+  Effect.map(Ref.make(Lease.granted(held.reply)), (lease) => ({
+    current: Ref.get(lease),
+    extend: (by) => Lease.extend(cycles, held.id, lease, by),
+    awaitLost: Effect.never,
+    lost: Effect.succeedNone,
+    end: Effect.void
+  }))
+
+const lease = (
+  cycles: Service,
+  held: Held,
+  { heartbeat, maxLifetime }: Pick<ReserveOptions, "heartbeat" | "maxLifetime">
+): Effect.Effect<Lease.LeaseHandle> =>
+  heartbeat === false ? unattended(cycles, held) : cycles.leases.start(
+    {
+      id: held.id,
+      ttl: held.request.ttl ?? Duration.minutes(1),
+      created: held.reply,
+      receivedAtNanos: held.receivedAtNanos
+    },
+    maxLifetime === undefined ? Lease.defaultMaxLifetime : Duration.decode(maxLifetime)
+  )
+
+const open = (
+  cycles: Service,
+  held: Held,
+  options: Pick<ReserveOptions, "heartbeat" | "maxLifetime" | "onRejected">
+): Effect.Effect<Open> =>
   Effect.gen(function*() {
     const { reply: { value }, request } = held
     const opened = yield* Clock.currentTimeNanos
-    const lease = yield* Ref.make(Lease.granted(held.reply))
+    const kept = yield* lease(cycles, held, options)
     const draft = yield* Ref.make<Draft>({ usage: Option.none(), metrics: {}, metadata: {} })
     const first = yield* Deferred.make<Settlement.Settlement>()
     const final = yield* Deferred.make<Settlement.Settlement>()
@@ -119,26 +154,38 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
         Effect.flatMap(Ref.getAndSet(claimed, true), (late) =>
           late
             ? restore(Deferred.await(first))
-            : Effect.onExit(run, (exit) => Deferred.done(first, exit)))
+            : Effect.onExit(Effect.zipRight(kept.end, run), (exit) => Deferred.done(first, exit)))
       )
 
-    const record = (actual: Amount, source: Settlement.ActualSource, options: CommitOptions = {}) =>
+    const record = (actual: Amount, source: Settlement.ActualSource, more: CommitOptions = {}) =>
       Effect.gen(function*() {
         const { metadata, metrics } = yield* Ref.get(draft)
         const elapsed = (yield* Clock.currentTimeNanos) - opened
-        return yield* Settlement.commit(cycles, held, {
+        return yield* cycles.settlements.commit(held, {
           actual,
           source,
-          metrics: { latencyMs: Number((elapsed + 500_000n) / 1_000_000n), ...metrics, ...options.metrics },
+          onRejected: options.onRejected ?? "deadLetter",
+          metrics: { latencyMs: Number((elapsed + 500_000n) / 1_000_000n), ...metrics, ...more.metrics },
           metadata: {
             ...metadata,
-            ...options.metadata,
+            ...more.metadata,
             ...(source === "estimate" && { actual_source: "estimate" })
           }
         }, final)
       })
 
-    const giveBack = (reason: string) => Settlement.release(cycles, held.id, reason, final)
+    const abandoned = (error: ActualUnknown): Settlement.Settlement =>
+      Settlement.Settlement.Unreleased({ reservationId: held.id, reason: "actual_unknown", error })
+
+    const abandon = Effect.gen(function*() {
+      if (Option.isSome((yield* Ref.get(draft)).usage)) return Option.none()
+      const error = new ActualUnknown({ reservationId: held.id })
+      const end = Effect.tap(Effect.succeed(abandoned(error)), (settlement) => Deferred.succeed(final, settlement))
+      const settlement = yield* once(end)
+      return Option.liftPredicate(error, () => settlement._tag === "Unreleased" && settlement.error === error)
+    })
+
+    const giveBack = (reason: string) => cycles.settlements.release(held.id, reason, final)
 
     const reservation: Reservation = {
       id: held.id,
@@ -151,8 +198,9 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
       scopePath: value.scopePath,
       affectedScopes: value.affectedScopes,
       balances: Option.getOrElse(value.balances, () => []),
-      lease: Ref.get(lease),
-      extend: (by) => Lease.extend(cycles, held.id, lease, by),
+      lease: kept.current,
+      leaseLost: kept.awaitLost,
+      extend: kept.extend,
       setUsage: (usage) => Ref.update(draft, (draft) => ({ ...draft, usage: Option.some(usage) })),
       setMetrics: (metrics) => Ref.update(draft, (draft) => ({ ...draft, metrics: { ...draft.metrics, ...metrics } })),
       setMetadata: (metadata) =>
@@ -177,6 +225,7 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
 
     return {
       reservation,
+      lease: kept,
       succeed: (actual, usageMayBePart) =>
         once(Effect.flatMap(Ref.get(draft), ({ usage }) => {
           if (Option.isSome(actual)) return record(actual.value, "actual")
@@ -184,6 +233,7 @@ const open = (cycles: Service, held: Held): Effect.Effect<Open> =>
             ? record(usage.value, "usage")
             : record(request.estimate, "estimate")
         })),
+      abandon,
       fail: (reason) =>
         once(Effect.flatMap(Ref.get(draft), ({ usage }) =>
           Option.isSome(usage) ? record(usage.value, "usage") : giveBack(reason)))
@@ -198,7 +248,7 @@ export const acquireOpen = <E, R>(
   Effect.gen(function*() {
     const cycles = yield* Cycles
     const request = yield* restore(requestOf(options, cycles))
-    return yield* open(cycles, yield* acquire(cycles, request, restore))
+    return yield* open(cycles, yield* acquire(cycles, request, restore), options)
   })
 
 /**

@@ -59,6 +59,12 @@ export interface ReserveOptions<E = never, R = never> {
   readonly gracePeriod?: Duration.DurationInput | undefined
   /** When the actual is more than the estimate. Default `ALLOW_IF_AVAILABLE`. */
   readonly overagePolicy?: OveragePolicy | undefined
+  /** Whether the hold is extended in time while the work runs. Default true. */
+  readonly heartbeat?: boolean | undefined
+  /** No extend begins after this long: a bound on abandoned work. Default 24 h. */
+  readonly maxLifetime?: Duration.DurationInput | undefined
+  /** What becomes of spend that the authority refuses to commit: a dead letter (the default), or an event instead. */
+  readonly onRejected?: "deadLetter" | "event" | undefined
   /** Free JSON values for the ledger, shown by authorities: never a prompt or a secret. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
@@ -77,7 +83,8 @@ const duration = (field: string, input: Duration.DurationInput): Effect.Effect<D
     onSome: Effect.succeed
   })
 
-const subjectOf = (input: SubjectInput, defaults: { readonly [L in Level]?: string }) =>
+/** The subject of an input, completed level by level. `InvalidInput` when no level is left. */
+export const subjectOf = (input: SubjectInput, defaults: { readonly [L in Level]?: string }) =>
   Effect.gen(function*() {
     const subject: { [L in Level]?: string } = {}
     for (const level of levels) {
@@ -96,7 +103,8 @@ const subjectOf = (input: SubjectInput, defaults: { readonly [L in Level]?: stri
     return { ...subject, ...(dimensions && { dimensions }) }
   })
 
-const actionOf = (input: ActionInput) =>
+/** The action of an input. */
+export const actionOf = (input: ActionInput) =>
   Effect.gen(function*() {
     const tags = yield* resolve("action.tags", input.tags)
     return {

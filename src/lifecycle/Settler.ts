@@ -1,11 +1,13 @@
 /**
  * Work that outlives its caller: fibers owned by the layer, which waits for them when it ends.
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Metric from "effect/Metric"
+import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import type { CyclesConfig } from "../client/CyclesConfig.js"
 import { deadline } from "../client/internal/deadline.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 
@@ -28,7 +30,9 @@ export interface Settler {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (flushTimeout: Duration.Duration): Effect.Effect<Settler, never, Scope.Scope> =>
+export const make = (
+  { flushTimeout, waitUntil }: Pick<CyclesConfig, "flushTimeout" | "waitUntil">
+): Effect.Effect<Settler, never, Scope.Scope> =>
   Effect.gen(function*() {
     const jobs = yield* FiberSet.make<void>()
     let closed = false
@@ -36,20 +40,17 @@ export const make = (flushTimeout: Duration.Duration): Effect.Effect<Settler, ne
       deadline(flushTimeout, () => "late" as const),
       Effect.match({ onFailure: () => false, onSuccess: () => true })
     )
-    yield* Effect.addFinalizer(() =>
-      Effect.zipRight(
-        flush,
-        Effect.sync(() => {
-          closed = true
-        })
-      )
-    )
+    const close = Effect.sync(() => {
+      closed = true
+    })
+    yield* Effect.addFinalizer(() => Effect.zipRight(flush, close))
     const count = Effect.flatMap(FiberSet.size(jobs), (n) => Metric.set(Telemetry.settlementPending, n))
+    const start = (job: Effect.Effect<void>) =>
+      FiberSet.run(jobs, Effect.ensuring(Effect.interruptible(job), count)).pipe(
+        Effect.map((fiber) => waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber))))
+      )
     return {
-      submit: (job) =>
-        Effect.suspend(() =>
-          closed ? job : Effect.asVoid(FiberSet.run(jobs, Effect.ensuring(Effect.interruptible(job), count)))
-        ),
+      submit: (job) => Effect.suspend(() => closed ? job : Effect.asVoid(start(job))),
       flush,
       pending: FiberSet.size(jobs)
     }

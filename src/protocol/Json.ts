@@ -99,7 +99,7 @@ const isJson = (value: unknown, depth: number): boolean => {
     case "object":
       if (value === null) return true
       return depth < maxDepth &&
-        (Array.isArray(value) ? value : Object.values(value)).every((v) => v === undefined || isJson(v, depth + 1))
+        Object.entries(value).every(([key, v]) => !unsafeKeys.has(key) && (v === undefined || isJson(v, depth + 1)))
     default:
       return false
   }
@@ -107,7 +107,7 @@ const isJson = (value: unknown, depth: number): boolean => {
 
 /**
  * A free map from names to JSON values, at most 32 levels deep: `metadata`, `custom`, `details`. Never put a prompt, a
- * completion or a secret in it: authorities show and store it.
+ * completion or a secret in it: authorities show and store it. The keys that `parse` drops are refused.
  *
  * @since 0.1.0
  * @category schemas

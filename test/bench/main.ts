@@ -5,7 +5,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Amount, Cycles, guarded } from "effect-cycles"
+import { Amount, Cycles, guarded, Journal } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -34,7 +34,7 @@ const overSocket = Layer.unwrapEffect(
 ).pipe(
   Layer.provideMerge(HttpServer.serve(Authority.httpApp)),
   Layer.provide(NodeHttpServer.layer(() => authorityServer, { port: 0, host: "127.0.0.1" })),
-  Layer.provide(FetchHttpClient.layer),
+  Layer.provide([FetchHttpClient.layer, Journal.layerMemory()]),
   Layer.provide(Authority.layerAuthority({ budgets, keys: [{ key, tenant }] }))
 )
 

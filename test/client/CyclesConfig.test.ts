@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as CyclesConfig from "../../src/client/CyclesConfig.js"
 import { Cycles } from "../../src/lifecycle/Cycles.js"
+import * as Journal from "../../src/lifecycle/Journal.js"
 import { logged } from "./support/capture.js"
 import { assertHides } from "./support/outcome.js"
 import { secret } from "./support/server.js"
@@ -162,7 +163,10 @@ const safe = [
 ]
 
 describe("clear text", () => {
-  const nowhere = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.never))
+  const nowhere = Layer.merge(
+    Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.never)),
+    Journal.layerMemory()
+  )
   const warnings = (baseUrl: string) =>
     logged(Effect.scoped(Layer.build(Layer.provide(Cycles.layer({ baseUrl, apiKey: secret }), nowhere)))).pipe(
       Effect.map(([, lines]) => lines.filter((line) => line.includes("plain http")))

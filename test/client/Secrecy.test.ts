@@ -10,6 +10,7 @@ import * as Metric from "effect/Metric"
 import * as Client from "../../src/client/Client.js"
 import * as CyclesConfig from "../../src/client/CyclesConfig.js"
 import { Cycles } from "../../src/lifecycle/Cycles.js"
+import * as Journal from "../../src/lifecycle/Journal.js"
 import { logged, traced } from "./support/capture.js"
 import { assertHides, outcome, plain, renderings } from "./support/outcome.js"
 import { calls, commit, create, decision, event, evidenceId, good, id, operations, refusal } from "./support/samples.js"
@@ -153,7 +154,7 @@ describe("secrecy", () => {
       ]
       for (const layer of layers) {
         const [[service, spans], lines] = yield* Layer.build(layer).pipe(
-          Effect.provide(fetch),
+          Effect.provide([fetch, Journal.layerMemory()]),
           Effect.flatMap((context) => Effect.provide(Cycles, context)),
           traced,
           logged

@@ -80,7 +80,7 @@ describe("over a real socket", () => {
       assert.isAbove(after.committed, 0)
       assert.isAbove(after.released, 0)
       assert.isAbove(outcomes.filter(Exit.isInterrupted).length, 100)
-    }).pipe(Effect.provide(socket())), 60_000)
+    }).pipe(Effect.provide(socket({ readTimeout: "1 minute" }))), 60_000)
 
   it.live("timeouts, race losers and fan-outs with one failing branch", () =>
     Effect.gen(function*() {
@@ -97,7 +97,7 @@ describe("over a real socket", () => {
         { concurrency: 4, discard: true }
       )
       yield* settled(120 * 7, book)
-    }).pipe(Effect.provide(socket())), 60_000)
+    }).pipe(Effect.provide(socket({ readTimeout: "1 minute" }))), 60_000)
 
   it.live(
     "an interrupt and a timeout return within 150 ms while the reserve answer is slow",

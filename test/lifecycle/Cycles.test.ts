@@ -1,6 +1,6 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Amount, Cycles, CyclesLive, guarded, InvalidInput, reserve, UsageError } from "effect-cycles"
+import { Amount, Cycles, CyclesLive, guarded, InvalidInput, Journal, reserve, UsageError } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import * as Chunk from "effect/Chunk"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -37,7 +37,8 @@ describe("Cycles", () => {
       assert.deepInclude(error, { _tag: "InvalidInput", field: "baseUrl" })
     }).pipe(
       Effect.scoped,
-      Effect.provideService(HttpClient.HttpClient, HttpClient.make(() => Effect.die("not called")))
+      Effect.provideService(HttpClient.HttpClient, HttpClient.make(() => Effect.die("not called"))),
+      Effect.provide(Journal.layerMemory())
     ))
 
   it.live("CyclesLive reads the environment, and says which variable is missing", () =>

@@ -275,6 +275,7 @@ describe("reserve", () => {
           estimate,
           ttl: "1 second",
           gracePeriod: 0,
+          heartbeat: false,
           action: { kind: "k", name: "n" }
         })
         yield* TestClock.adjust("2 seconds")

@@ -45,11 +45,7 @@ describe("commit", () => {
     ["a 200 with another body", { answer: { status: 200, body: "{}" } }, "Ambiguous"],
     ["a 201", { answer: { status: 201, body: "{}" } }, "Ambiguous"],
     ["a 302", { instead: { status: 302, headers: { location: "http://elsewhere/" } } }, "Ambiguous"],
-    ["401", { instead: { status: 401, body: json("UNAUTHORIZED") } }, "Unauthorized"],
-    ["403", { instead: { status: 403, body: json("FORBIDDEN") } }, "Forbidden"],
-    ["429", { instead: { status: 429, body: json("LIMIT_EXCEEDED") } }, "LimitExceeded"],
-    ["a 404 of a proxy", { instead: { status: 404, body: "<html>" } }, "NotFound"],
-    ["a code that is not known", { instead: { status: 422, body: json("NEW_CODE") } }, "Refused"]
+    ["429", { instead: { status: 429, body: json("LIMIT_EXCEEDED") } }, "LimitExceeded"]
   ]
   for (const [name, fault, tag] of open) {
     it.effect(`goes on with the same key after ${name}, and is charged once`, () => {
@@ -64,6 +60,28 @@ describe("commit", () => {
         assert.deepInclude(yield* ledger(), { spent: 37n, reserved: 0n, committed: 1, released: 0 })
         assert.strictEqual(keysOf(calls, "commit").size, 1)
         assert.strictEqual(calls.filter(({ operation }) => operation === "commit").length, 3)
+      }).pipe(Effect.provide(embedded({ calls, script: only("commit", upTo(2, fault)) })))
+    })
+  }
+
+  const kept: typeof open = [
+    ["401", { instead: { status: 401, body: json("UNAUTHORIZED") } }, "Unauthorized"],
+    ["403", { instead: { status: 403, body: json("FORBIDDEN") } }, "Forbidden"],
+    ["a 404 of a proxy", { instead: { status: 404, body: "<html>" } }, "NotFound"],
+    ["a code that is not known", { instead: { status: 422, body: json("NEW_CODE") } }, "Refused"]
+  ]
+  for (const [name, fault, tag] of kept) {
+    it.effect(`is kept in the journal after ${name}, and recorded once by a later sweep`, () => {
+      const calls: Array<Call> = []
+      return Effect.gen(function*() {
+        const { final, first } = yield* spend37
+        assert.strictEqual(first._tag === "Pending" && first.error._tag, tag)
+        yield* TestClock.adjust("20 seconds")
+        assert.deepInclude(yield* final, { _tag: "Pending" })
+        assert.strictEqual(calls.filter(({ operation }) => operation === "commit").length, 2)
+        yield* TestClock.adjust("2 minutes")
+        assert.deepInclude(yield* ledger(), { spent: 37n, reserved: 0n, committed: 1, released: 0 })
+        assert.strictEqual(keysOf(calls, "commit").size, 1)
       }).pipe(Effect.provide(embedded({ calls, script: only("commit", upTo(2, fault)) })))
     })
   }
@@ -109,7 +127,7 @@ describe("commit", () => {
     return Effect.gen(function*() {
       const { final } = yield* spend37
       const fiber = yield* Effect.fork(final)
-      yield* TestClock.adjust("1 hour")
+      yield* TestClock.adjust("25 seconds")
       assert.deepInclude(yield* Fiber.join(fiber), { _tag: "Pending", actual: Amount.tokens(37) })
       assert.strictEqual(calls.filter(({ operation }) => operation === "commit").length, 6)
       assert.deepInclude(yield* ledger(), { spent: 0n })

@@ -1,7 +1,7 @@
 /**
  * A `Cycles` over the embedded authority, with faults in between.
  */
-import { Amount, Cycles, type CyclesConfig } from "effect-cycles"
+import { Amount, Cycles, type CyclesConfig, Journal } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,17 +13,19 @@ const key = Redacted.make("cyc_live_test")
 export interface Options extends Partial<CyclesConfig.Options> {
   readonly script?: (call: Call) => Fault | undefined
   readonly calls?: Array<Call>
+  readonly journalLayer?: Layer.Layer<Journal.Journal>
   readonly budgets?: Authority.Options["budgets"]
 }
 
 /** One budget of 1 000 000 tokens for tenant-a unless said otherwise; one attempt takes at most 7 s. */
-export const embedded = ({ budgets, calls, script, ...options }: Options = {}) =>
+export const embedded = ({ budgets, calls, journalLayer, script, ...options }: Options = {}) =>
   Cycles.layer({
     baseUrl: "http://authority.localhost",
     apiKey: key,
     subject: { tenant: "tenant-a" },
     ...options
   }).pipe(
+    Layer.provide(journalLayer ?? Journal.layerMemory()),
     Layer.provide(faulty(script ?? (() => undefined), calls)),
     Layer.provide(Authority.layerInProcess),
     Layer.provideMerge(Authority.layerAuthority({

@@ -4,7 +4,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Amount, Cycles, type CyclesConfig } from "effect-cycles"
+import { Amount, Cycles, type CyclesConfig, Journal } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,15 +16,17 @@ const key = Redacted.make("cyc_live_test")
 
 export interface Options extends Partial<CyclesConfig.Options> {
   readonly script?: (call: Call) => Fault | undefined
+  readonly journalLayer?: Layer.Layer<Journal.Journal>
   readonly budgets?: Authority.AuthorityOptions["budgets"]
 }
 
-export const socket = ({ budgets, script, ...options }: Options = {}) =>
+export const socket = ({ budgets, journalLayer, script, ...options }: Options = {}) =>
   Layer.unwrapScoped(Effect.gen(function*() {
     const server = yield* Layer.build(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
     return yield* HttpServer.addressFormattedWith((baseUrl) =>
       Effect.succeed(
         Cycles.layer({ baseUrl, apiKey: key, subject: { tenant: "tenant-a" }, ...options }).pipe(
+          Layer.provide(journalLayer ?? Journal.layerMemory()),
           Layer.provide(faulty(script ?? (() => undefined))),
           Layer.provide(FetchHttpClient.layer)
         )

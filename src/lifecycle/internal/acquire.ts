@@ -3,6 +3,7 @@
  * that goes away returns at once, and an answer that comes later is released.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,7 +13,6 @@ import type { Reply } from "../../client/Client.js"
 import { Ambiguous, type CreateError, isAmbiguous, isDenial } from "../../protocol/CyclesError.js"
 import type { CreateRequest, CreateResponse, ReservationId } from "../../protocol/Reservation.js"
 import type { Service } from "../Cycles.js"
-import { release } from "../Settlement.js"
 import { backoff } from "./backoff.js"
 import { type Held, logs } from "./held.js"
 
@@ -25,7 +25,10 @@ const proven = (request: CreateRequest, reply: Reply<CreateResponse>): Effect.Ef
     ? "the caps"
     : undefined
   return Option.isSome(reservationId) && missing === undefined
-    ? Effect.succeed({ id: reservationId.value, request, reply })
+    ? Effect.map(
+      Clock.currentTimeNanos,
+      (receivedAtNanos) => ({ id: reservationId.value, request, reply, receivedAtNanos })
+    )
     : new Ambiguous({
       operation: "createReservation",
       reason: "body",
@@ -40,7 +43,7 @@ const attempt = (cycles: Service, request: CreateRequest): Effect.Effect<Held, C
 class NothingFound extends Data.TaggedError("NothingFound") {}
 
 const giveBack = (cycles: Service, id: ReservationId): Effect.Effect<void> =>
-  Effect.asVoid(release(cycles, id, "client_disconnect"))
+  Effect.asVoid(cycles.settlements.release(id, "client_disconnect"))
 
 /**
  * After two answers that prove nothing: looks for the reservation by its key and releases it. It is never adopted: a listing does not

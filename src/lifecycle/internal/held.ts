@@ -8,6 +8,8 @@ export interface Held {
   readonly id: ReservationId
   readonly request: CreateRequest
   readonly reply: Reply<CreateResponse>
+  /** When the answer arrived, on the monotonic clock. */
+  readonly receivedAtNanos: bigint
 }
 
 export const logs = { package: "effect-cycles", module: "lifecycle" } as const

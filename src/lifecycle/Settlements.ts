@@ -1,0 +1,275 @@
+/**
+ * The one place that commits, records and releases. Known spend is in the journal before the first request leaves, and leaves the
+ * journal when the ledger has it or has refused it for good.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Client } from "../client/Client.js"
+import type { CyclesConfig } from "../client/CyclesConfig.js"
+import { Amount } from "../protocol/Amount.js"
+import { type CommitError, type EventError, isRetryable, type ReleaseError } from "../protocol/CyclesError.js"
+import * as Idempotency from "../protocol/Idempotency.js"
+import type { ReservationId } from "../protocol/Reservation.js"
+import { backoff, retryAfter } from "./internal/backoff.js"
+import { courier, type Done } from "./internal/courier.js"
+import { type Held, logs } from "./internal/held.js"
+import { actualOf, commitEntry } from "./internal/record.js"
+import { replay } from "./internal/replay.js"
+import type { Entry, Store } from "./Journal.js"
+import { type ActualSource, Settlement, type Spend } from "./Settlement.js"
+import type { Settler } from "./Settler.js"
+
+/**
+ * The settlements of one client.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settlements {
+  /** Commits known spend. The answer comes after the first attempt; `final` gets the settlement that stays. */
+  readonly commit: (held: Held, spend: Spend, final: Deferred.Deferred<Settlement>) => Effect.Effect<Settlement>
+  /** Records an entry that is not a commit of ours: an event of the user. */
+  readonly record: (entry: Entry, actual: Amount) => Effect.Effect<Settlement>
+  /** Gives a hold back, again in the background while the outcome is open. */
+  readonly release: (
+    id: ReservationId,
+    reason: string,
+    final?: Deferred.Deferred<Settlement>
+  ) => Effect.Effect<Settlement>
+  /** Every settlement that stays, from now on. A slow reader misses the oldest. */
+  readonly events: Stream.Stream<Settlement>
+  /** Spend that the authority refused for good, with its bodies. */
+  readonly deadLetters: Effect.Effect<ReadonlyArray<Entry>>
+  /** Sends a dead letter again. `None`: there is none of this reservation. */
+  readonly replayDeadLetter: (reservationId: string) => Effect.Effect<Option.Option<Settlement>>
+  /** Whether the journal can be written, and whether it survives the process. */
+  readonly health: Store["health"]
+}
+
+/** What an entry is about, for the settlement. */
+interface About {
+  readonly reservationId: ReservationId
+  readonly actual: Amount
+  readonly source: ActualSource
+}
+
+const settlementOf = ({ actual, reservationId, source }: About, done: Done): Settlement => {
+  switch (done._tag) {
+    case "Recorded":
+      return Settlement.Committed({ reservationId, source, ...done.recorded })
+    case "Kept":
+      return Settlement.Pending({ reservationId, actual, source, error: done.error })
+    case "Dead":
+      return Settlement.Rejected({ reservationId, actual, source, error: done.error })
+  }
+}
+
+const warn = (
+  message: string,
+  reservation: string,
+  error: { readonly _tag: string; readonly message: string },
+  actual?: Amount
+) =>
+  Effect.logWarning(message).pipe(Effect.annotateLogs({
+    ...logs,
+    reservation,
+    ...(actual && { actual: `${actual.amount} ${actual.unit}` }),
+    error: error._tag,
+    detail: error.message
+  }))
+
+const unheard = (): Deferred.Deferred<Settlement> => Deferred.unsafeMake(FiberId.none)
+
+/**
+ * The settlements of a client over a journal. What an earlier program left in it is sent again, at the start and from time to time.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  client: Client,
+  config: CyclesConfig,
+  settler: Settler,
+  store: Store
+): Effect.Effect<Settlements, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { enabled, initialDelay, maxAttempts } = config.retry
+    const events = yield* Effect.acquireRelease(PubSub.sliding<Settlement>(256), PubSub.shutdown)
+    const permits = yield* Effect.makeSemaphore(32)
+    const busy = new Set<string>()
+
+    // A settlement may still come when the layer has ended: then nobody listens any more.
+    const publish = (settlement: Settlement) =>
+      Effect.flatMap(PubSub.isShutdown(events), (over) => over ? Effect.void : PubSub.publish(events, settlement))
+
+    const stays = (settlement: Settlement, final: Deferred.Deferred<Settlement>) =>
+      Deferred.succeed(final, settlement).pipe(
+        Effect.zipRight(publish(settlement)),
+        Effect.as(settlement)
+      )
+
+    const tell = (about: About, done: Done): Effect.Effect<Settlement> =>
+      Effect.as(
+        done._tag === "Kept"
+          ? warn(
+            "Spend could not be recorded yet: it stays in the journal",
+            about.reservationId,
+            done.error,
+            about.actual
+          )
+          : done._tag === "Dead"
+          ? warn(
+            "The authority refused to record spend: it is a dead letter",
+            about.reservationId,
+            done.error,
+            about.actual
+          )
+          : Effect.void,
+        settlementOf(about, done)
+      )
+
+    /** The rest of the attempts, after one that left the outcome open. */
+    const goOn = (attempt: Effect.Effect<Done, CommitError | EventError>, first: CommitError | EventError) =>
+      permits.withPermits(1)(attempt).pipe(
+        Effect.retry({ schedule: backoff(config, maxAttempts - 1) }),
+        Effect.delay(Duration.max(initialDelay, retryAfter(first))),
+        Effect.catchAll((error) => Effect.succeed<Done>({ _tag: "Kept", error }))
+      )
+
+    const inBackground = (
+      about: About,
+      work: Effect.Effect<Done>,
+      first: CommitError | EventError,
+      final: Deferred.Deferred<Settlement>
+    ) =>
+      Effect.sync(() => busy.add(about.reservationId)).pipe(
+        Effect.zipRight(settler.submit(
+          work.pipe(
+            Effect.flatMap((done) => tell(about, done)),
+            Effect.onExit((exit) =>
+              Effect.flatMap(
+                Exit.isSuccess(exit) ? exit : tell(about, { _tag: "Kept", error: first }),
+                (settlement) => stays(settlement, final)
+              )
+            ),
+            Effect.ensuring(Effect.sync(() => busy.delete(about.reservationId))),
+            Effect.catchAllCause(() => Effect.void),
+            Effect.asVoid
+          )
+        ))
+      )
+
+    const settle = (
+      entry: Entry,
+      about: About,
+      onRejected: Spend["onRejected"],
+      final: Deferred.Deferred<Settlement>
+    ) =>
+      Effect.suspend(() => {
+        const { attempt, keep } = courier(client, store, entry, onRejected)
+        return Effect.matchEffect(Effect.zipRight(keep(entry), attempt(true)), {
+          onFailure: (error) => {
+            const pending = settlementOf(about, { _tag: "Kept", error })
+            return enabled && maxAttempts > 0
+              ? Effect.as(inBackground(about, goOn(attempt(false), error), error, final), pending)
+              : Effect.flatMap(tell(about, { _tag: "Kept", error }), (settlement) => stays(settlement, final))
+          },
+          onSuccess: (done) => Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final))
+        })
+      })
+
+    const commit: Settlements["commit"] = (held, spend, final) =>
+      Effect.gen(function*() {
+        const key = yield* Idempotency.fresh
+        const about = { reservationId: held.id, actual: spend.actual, source: spend.source }
+        const entry = yield* commitEntry(config.baseUrl, held, spend, key).pipe(
+          Effect.catchAll((error) =>
+            Effect.zipRight(
+              warn("Metrics or metadata cannot be sent: the spend is recorded without them", held.id, error),
+              commitEntry(config.baseUrl, held, { ...spend, metrics: {}, metadata: {} }, key)
+            )
+          ),
+          Effect.either
+        )
+        return entry._tag === "Right"
+          ? yield* settle(entry.right, about, spend.onRejected, final)
+          : yield* Effect.flatMap(
+            tell(about, { _tag: "Dead", error: entry.left }),
+            (settlement) => stays(settlement, final)
+          )
+      })
+
+    const record: Settlements["record"] = (entry, actual) =>
+      settle(entry, { reservationId: entry.reservationId, actual, source: "actual" }, "deadLetter", unheard())
+
+    const release: Settlements["release"] = (id, reason, final = unheard()) =>
+      Effect.flatMap(Idempotency.fresh, (idempotencyKey) => {
+        const attempt = Effect.map(
+          client.releaseReservation(id, { idempotencyKey, reason }),
+          ({ value }): Settlement =>
+            Settlement.Released({
+              reservationId: id,
+              released: value.released,
+              reason,
+              balances: Option.getOrElse(value.balances, () => [])
+            })
+        )
+        const unreleased = (error: ReleaseError): Settlement =>
+          Settlement.Unreleased({ reservationId: id, reason, error })
+        const giveUp = (error: ReleaseError) =>
+          Effect.as(warn("A hold could not be released: it ends with its time", id, error), unreleased(error))
+        const again = (first: ReleaseError) =>
+          attempt.pipe(
+            Effect.retry({ schedule: backoff(config, maxAttempts - 1), while: isRetryable }),
+            Effect.delay(Duration.max(initialDelay, retryAfter(first))),
+            Effect.catchAll(giveUp),
+            Effect.onExit((exit) =>
+              Effect.flatMap(Exit.isSuccess(exit) ? exit : giveUp(first), (settlement) => stays(settlement, final))
+            ),
+            Effect.catchAllCause(() => Effect.void),
+            Effect.asVoid
+          )
+        return Effect.matchEffect(attempt, {
+          onFailure: (error) =>
+            isRetryable(error) && enabled && maxAttempts > 0
+              ? Effect.as(settler.submit(again(error)), unreleased(error))
+              : Effect.flatMap(giveUp(error), (settlement) => stays(settlement, final)),
+          onSuccess: (settlement) => stays(settlement, final)
+        })
+      })
+
+    /** Once more, what an earlier program or an earlier sweep left. */
+    const again = (entry: Entry): Effect.Effect<Settlement> => {
+      const { attempt } = courier(client, store, entry, "deadLetter")
+      const actual = Option.getOrElse(actualOf(entry), () => Amount.zero("USD_MICROCENTS"))
+      const about = { reservationId: entry.reservationId, actual, source: "actual" } as const
+      return attempt(false).pipe(
+        Effect.catchAll((error) => Effect.succeed<Done>({ _tag: "Kept", error })),
+        Effect.flatMap((done) => done._tag === "Kept" ? Effect.succeed(settlementOf(about, done)) : tell(about, done)),
+        Effect.tap((settlement) => settlement._tag === "Pending" ? Effect.void : publish(settlement))
+      )
+    }
+
+    if (enabled) yield* replay(store, busy, (entry) => permits.withPermits(1)(again(entry)))
+
+    return {
+      commit,
+      record,
+      release,
+      events: Stream.fromPubSub(events),
+      deadLetters: store.deadLetters,
+      replayDeadLetter: (id) =>
+        Effect.flatMap(Effect.either(store.revive(id)), (revived) =>
+          revived._tag === "Right" && Option.isSome(revived.right)
+            ? Effect.asSome(again(revived.right.value))
+            : Effect.succeed(Option.none<Settlement>())),
+      health: store.health
+    }
+  })

@@ -1,0 +1,76 @@
+/**
+ * Attempts to record one entry: each follows the plan, and the journal follows each.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Client } from "../../client/Client.js"
+import type { CommitError, EventError } from "../../protocol/CyclesError.js"
+import type { Entry, JournalError, Store } from "../Journal.js"
+import type { Spend } from "../Settlement.js"
+import { next } from "../SettlementPlan.js"
+import { logs } from "./held.js"
+import { type Recorded, send } from "./record.js"
+
+/** Where an attempt leaves an entry. */
+export type Done =
+  | { readonly _tag: "Recorded"; readonly recorded: Recorded }
+  | { readonly _tag: "Kept"; readonly error: CommitError | EventError }
+  | { readonly _tag: "Dead"; readonly error: CommitError | EventError }
+
+const deadLetterOf = (error: CommitError | EventError, atMs: number) => ({
+  code: "code" in error ? error.code : error._tag,
+  status: "meta" in error ? error.meta.status : null,
+  message: error.message,
+  atMs
+})
+
+/** A journal that fails stops no attempt. It says by itself when it cannot be written; the rest is said here. */
+const journaled = (entry: Entry, write: Effect.Effect<void, JournalError>): Effect.Effect<void> =>
+  Effect.catchAll(write, ({ detail, reason }) =>
+    reason === "unwritable" || reason === "symlink"
+      ? Effect.void
+      : Effect.logWarning("The journal did not keep spend: it is sent, but does not survive a crash").pipe(
+        Effect.annotateLogs({ ...logs, reservation: entry.reservationId, reason, detail })
+      ))
+
+/** An entry on its way: each attempt leaves it recorded, kept, dead, or fails with an error that leaves it open. */
+export const courier = (client: Client, store: Store, first: Entry, onRejected: Spend["onRejected"]) => {
+  let entry = first
+  const keep = (next: Entry) => {
+    entry = next
+    return journaled(entry, store.put(next))
+  }
+  const attempt = (isFirst: boolean): Effect.Effect<Done, CommitError | EventError> =>
+    Effect.suspend(() => send(client, entry)).pipe(
+      Effect.matchEffect({
+        onSuccess: (recorded) =>
+          Effect.as(journaled(entry, store.remove(entry.reservationId)), { _tag: "Recorded", recorded } as const),
+        onFailure: (error) => after(isFirst, error)
+      })
+    )
+  const toEvent = (isFirst: boolean) =>
+    Effect.zipRight(keep({ ...entry, mode: "event", commitBody: null, notBeforeMs: null }), attempt(isFirst))
+  const after = (isFirst: boolean, error: CommitError | EventError): Effect.Effect<Done, CommitError | EventError> =>
+    Effect.gen(function*() {
+      const step = next(entry.mode, isFirst, error)
+      const now = Math.floor(yield* Clock.currentTimeMillis)
+      switch (step._tag) {
+        case "Retry":
+          if (Option.isSome(step.notBefore)) {
+            yield* keep({ ...entry, notBeforeMs: now + Math.ceil(Duration.toMillis(step.notBefore.value)) })
+          }
+          return yield* error
+        case "SwitchToEvent":
+          return entry.eventFallbackBody === null ? { _tag: "Kept", error } as const : yield* toEvent(isFirst)
+        case "Keep":
+          return { _tag: "Kept", error } as const
+        case "DeadLetter":
+          if (entry.mode === "commit" && onRejected === "event") return yield* toEvent(isFirst)
+          yield* journaled(entry, store.deadLetter(entry, deadLetterOf(error, now)))
+          return { _tag: "Dead", error } as const
+      }
+    })
+  return { attempt, keep }
+}

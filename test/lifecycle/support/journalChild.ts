@@ -1,0 +1,40 @@
+/**
+ * A process that puts records p0, p1, … and says which are kept, until it is killed. Argument: the directory.
+ */
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { writeSync } from "node:fs"
+import * as Journal from "../../../src/lifecycle/Journal.js"
+
+const baseUrl = "http://localhost:7878"
+const directory = process.argv[2] ?? ""
+let next = 0
+
+const one = (store: Journal.Store) =>
+  Effect.suspend(() => {
+    const id = `p${next++}`
+    return Effect.map(
+      store.put({
+        reservationId: id as Journal.Entry["reservationId"],
+        baseUrl,
+        mode: "commit",
+        commitBody: { idempotency_key: id, note: "x".repeat(20_000) },
+        eventFallbackBody: null,
+        recordedAtMs: 1,
+        notBeforeMs: null
+      }),
+      () => writeSync(1, `${id}\n`)
+    )
+  })
+
+const program = Effect.gen(function*() {
+  const journal = yield* Journal.Journal
+  const store = yield* journal.open({ baseUrl, tenant: "acme", apiKey: Redacted.make("k") })
+  yield* Effect.all(Array.from({ length: 8 }, () => Effect.forever(one(store))), { concurrency: "unbounded" })
+})
+
+const live = Layer.provide(Journal.layerFiles({ directory }), NodeContext.layer)
+
+Effect.runFork(Effect.scoped(Effect.provide(program, live)))
