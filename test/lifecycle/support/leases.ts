@@ -13,7 +13,7 @@ import type { Reply } from "../../../src/client/Client.js"
 import * as CyclesConfig from "../../../src/client/CyclesConfig.js"
 import * as Lease from "../../../src/lifecycle/Lease.js"
 import { Amount } from "../../../src/protocol/Amount.js"
-import { type ExtendError, Transport } from "../../../src/protocol/CyclesError.js"
+import { Ambiguous, type ExtendError, Transport } from "../../../src/protocol/CyclesError.js"
 import type { ErrorCode } from "../../../src/protocol/ErrorResponse.js"
 import * as Idempotency from "../../../src/protocol/Idempotency.js"
 import { refuse } from "../../../src/protocol/internal/refuse.js"
@@ -47,6 +47,20 @@ export const refused = (
     code,
     detail: "no",
     meta: metaOf(0, status, retryAfter)
+  }) as ExtendError
+
+/** An answer that is not from the protocol. */
+export const ambiguous = (status: number): ExtendError =>
+  new Ambiguous({ operation: "extendReservation", reason: "status", message: "odd", meta: metaOf(0, status) })
+
+/** A status without the body of the protocol, which any proxy can give. */
+export const bodiless = (code: ErrorCode, status: number): ExtendError =>
+  refuse({
+    operation: "extendReservation",
+    code,
+    detail: "no",
+    meta: metaOf(0, status),
+    fromStatus: true
   }) as ExtendError
 
 export const cut: ExtendError = new Transport({ operation: "extendReservation", reason: "aborted", message: "cut" })
