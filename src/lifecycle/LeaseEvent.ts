@@ -7,11 +7,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Reply } from "../client/Client.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
 import { type CreateResponse, type ExtendResponse, ReservationId } from "../protocol/Reservation.js"
+import * as Telemetry from "../protocol/Telemetry.js"
 import { logs } from "./internal/held.js"
 import { expiryOf } from "./internal/leaseAnswer.js"
 import { type Disposition, StopReason } from "./LeasePlan.js"
@@ -103,7 +105,7 @@ const debug = (message: string, annotations: () => Record<string, unknown>): Eff
       ? Effect.void
       : Effect.annotateLogs(Effect.logDebug(message), annotations()))
 
-/** Debug while a lease is kept, Warning when it is not. */
+/** Debug while a lease is kept, Warning when it is not; a lost one is counted. */
 export const log = (event: LeaseEvent): Effect.Effect<void> => {
   const about = () => ({ ...logs, reservation: event.reservationId, disposition: event.disposition })
   switch (event._tag) {
@@ -126,9 +128,9 @@ export const log = (event: LeaseEvent): Effect.Effect<void> => {
         ...cause(event.error)
       })
     case "Lost":
-      return warning("The lease of running work is lost: its hold is gone, or may be", {
-        ...about(),
-        reason: event.reason
-      })
+      return Effect.zipRight(
+        Metric.increment(Telemetry.leaseLost),
+        warning("The lease of running work is lost: its hold is gone, or may be", { ...about(), reason: event.reason })
+      )
   }
 }

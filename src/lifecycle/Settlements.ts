@@ -174,15 +174,20 @@ export const make = (
     ) =>
       Effect.suspend(() => {
         const { attempt, keep } = courier(client, store, entry, onRejected)
+        // A sweep that finds the record during the first attempt leaves it alone.
+        busy.add(about.reservationId)
+        const free = Effect.sync(() => busy.delete(about.reservationId))
+        const over = (done: Done) =>
+          Effect.zipRight(free, Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final)))
         return Effect.matchEffect(Effect.zipRight(keep(entry), attempt(true)), {
           onFailure: (error) => {
             const pending = settlementOf(about, { _tag: "Kept", error })
             return enabled && maxAttempts > 0
               ? Effect.as(inBackground(about, goOn(attempt(false), error), error, final), pending)
-              : Effect.flatMap(tell(about, { _tag: "Kept", error }), (settlement) => stays(settlement, final))
+              : over({ _tag: "Kept", error })
           },
-          onSuccess: (done) => Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final))
-        })
+          onSuccess: over
+        }).pipe(Effect.onError(() => free))
       })
 
     const commit: Settlements["commit"] = (held, spend, final) =>

@@ -58,3 +58,14 @@ export const settlementPending: Metric.Metric.Gauge<number> = Metric.gauge(
   "cycles.settlement.pending",
   { description: "settlements that go on in the background" }
 )
+
+/**
+ * Leases that were lost while their work ran.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const leaseLost: Metric.Metric.Counter<number> = Metric.counter("cycles.lease.lost", {
+  description: "leases that were lost while their work ran",
+  incremental: true
+})

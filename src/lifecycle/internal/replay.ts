@@ -31,10 +31,13 @@ export const replay = (
         return Effect.ensuring(again(entry), Effect.sync(() => busy.delete(entry.reservationId)))
       })
     const sweep = Effect.gen(function*() {
+      // What was on its way while the list was read may be settled by the time its turn comes: the list is out of date about it.
+      const before = new Set(busy)
       const entries = yield* store.entries
+      const isFresh = ({ reservationId }: Entry) => !before.has(reservationId) && !busy.has(reservationId)
       const now = yield* Clock.currentTimeMillis
       const floorOf = ({ notBeforeMs }: Entry) => Math.min(notBeforeMs ?? 0, start + hourMs)
-      const due = entries.filter((entry) => floorOf(entry) <= now)
+      const due = entries.filter((entry) => floorOf(entry) <= now && isFresh(entry))
       yield* Effect.forEach(due, one, { concurrency: 4, discard: true })
       return entries.reduce((next, entry) => floorOf(entry) > now ? Math.min(next, floorOf(entry)) : next, Infinity)
     })
