@@ -60,6 +60,8 @@ export interface Entry {
   readonly notBeforeMs: number | null
   /** How many attempts failed. Our own fact: other clients ignore it and may drop it. */
   readonly attempts?: number | undefined
+  /** What a refused commit becomes, when it is not a dead letter: whoever sends the record must know. Our own fact. */
+  readonly onRejected?: "event" | undefined
   /** Only on dead letters, and absent there when the process ended while it was being written. Our own fact. */
   readonly deadLetter?: DeadLetter | undefined
 }

@@ -169,11 +169,10 @@ export const make = (
     const settle = (
       entry: Entry,
       about: About,
-      onRejected: Spend["onRejected"],
       final: Deferred.Deferred<Settlement>
     ) =>
       Effect.suspend(() => {
-        const { attempt, keep } = courier(client, store, entry, onRejected)
+        const { attempt, keep } = courier(client, store, entry)
         // A sweep that finds the record during the first attempt leaves it alone.
         busy.add(about.reservationId)
         const free = Effect.sync(() => busy.delete(about.reservationId))
@@ -204,7 +203,7 @@ export const make = (
           Effect.either
         )
         return entry._tag === "Right"
-          ? yield* settle(entry.right, about, spend.onRejected, final)
+          ? yield* settle(entry.right, about, final)
           : yield* Effect.flatMap(
             tell(about, { _tag: "Dead", error: entry.left }),
             (settlement) => stays(settlement, final)
@@ -212,7 +211,7 @@ export const make = (
       })
 
     const record: Settlements["record"] = (entry, actual) =>
-      settle(entry, { reservationId: entry.reservationId, actual, source: "actual" }, "deadLetter", unheard())
+      settle(entry, { reservationId: entry.reservationId, actual, source: "actual" }, unheard())
 
     const release: Settlements["release"] = (id, reason, final = unheard()) =>
       Effect.flatMap(Idempotency.fresh, (idempotencyKey) => {
@@ -252,7 +251,7 @@ export const make = (
 
     /** Once more, what an earlier program or an earlier sweep left. */
     const again = (entry: Entry): Effect.Effect<Settlement> => {
-      const { attempt } = courier(client, store, entry, "deadLetter")
+      const { attempt } = courier(client, store, entry)
       const actual = Option.getOrElse(actualOf(entry), () => Amount.zero("USD_MICROCENTS"))
       const about = { reservationId: entry.reservationId, actual, source: "actual" } as const
       return attempt(false).pipe(

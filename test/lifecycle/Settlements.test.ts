@@ -66,6 +66,32 @@ describe("dead letters", () => {
     }).pipe(Effect.provide(embedded({ script: refusing("commit", 1, rejected) }))))
 })
 
+describe("two programs over one journal", () => {
+  it.effect("agree on what a refused commit becomes", () =>
+    Effect.gen(function*() {
+      const journalLayer = yield* shared
+      const calls: Array<Call> = []
+      yield* Effect.provide(
+        spend(37, { onRejected: "event" }),
+        embedded({
+          journalLayer,
+          retry: { enabled: false },
+          script: refusing("commit", 1, { refuse: true })
+        })
+      )
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(calls.map(({ operation }) => operation), ["commit", "event"])
+        assert.deepInclude(yield* ledger(), { spent: 37n })
+        assert.deepStrictEqual(yield* Effect.flatMap(settlements, ({ deadLetters }) => deadLetters), [])
+      }).pipe(Effect.provide(embedded({
+        calls,
+        journalLayer,
+        script: refusing("commit", 1, { instead: { status: 409, body: json("BUDGET_EXCEEDED") } })
+      })))
+    }))
+})
+
 describe("settlement events", () => {
   it.effect("are what stays, in the order in which it is known", () =>
     Effect.gen(function*() {

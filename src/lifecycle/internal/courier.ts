@@ -8,7 +8,6 @@ import * as Option from "effect/Option"
 import type { Client } from "../../client/Client.js"
 import type { CommitError, EventError } from "../../protocol/CyclesError.js"
 import type { Entry, JournalError, Store } from "../Journal.js"
-import type { Spend } from "../Settlement.js"
 import { next } from "../SettlementPlan.js"
 import { logs } from "./held.js"
 import { type Recorded, send } from "./record.js"
@@ -36,7 +35,7 @@ const journaled = (entry: Entry, write: Effect.Effect<void, JournalError>): Effe
       ))
 
 /** An entry on its way: each attempt leaves it recorded, kept, dead, or fails with an error that leaves it open. */
-export const courier = (client: Client, store: Store, first: Entry, onRejected: Spend["onRejected"]) => {
+export const courier = (client: Client, store: Store, first: Entry) => {
   let entry = first
   const keep = (next: Entry) => {
     entry = next
@@ -67,7 +66,7 @@ export const courier = (client: Client, store: Store, first: Entry, onRejected: 
         case "Keep":
           return { _tag: "Kept", error } as const
         case "DeadLetter":
-          if (entry.mode === "commit" && onRejected === "event") return yield* toEvent(isFirst)
+          if (entry.mode === "commit" && entry.onRejected === "event") return yield* toEvent(isFirst)
           yield* journaled(entry, store.deadLetter(entry, deadLetterOf(error, now)))
           return { _tag: "Dead", error } as const
       }

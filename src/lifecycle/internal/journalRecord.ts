@@ -46,6 +46,7 @@ const Record = Schema.Struct({
 
 const Own = Schema.Struct({
   attempts: optional("attempts", Count),
+  onRejected: optional("on_rejected", Schema.Literal("event")),
   deadLetter: optional(
     "dead_letter",
     Schema.Struct({
@@ -78,11 +79,12 @@ export const decode = (bytes: Uint8Array): Either.Either<Stored, string> =>
     return { ...record, ...Option.getOrElse(decodeOwn(own), () => ({})) }
   })
 
-const ownFacts = ({ attempts, deadLetter: dead }: Entry): Body | undefined =>
-  attempts === undefined && dead === undefined
+const ownFacts = ({ attempts, deadLetter: dead, onRejected }: Entry): Body | undefined =>
+  attempts === undefined && dead === undefined && onRejected === undefined
     ? undefined
     : {
       attempts,
+      on_rejected: onRejected,
       dead_letter: dead && { code: dead.code, status: dead.status, message: dead.message, at_ms: dead.atMs }
     }
 

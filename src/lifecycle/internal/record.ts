@@ -59,7 +59,7 @@ export const eventEntry = (
 export const commitEntry = (
   baseUrl: string,
   { id, request }: Held,
-  { actual, metadata, metrics }: Spend,
+  { actual, metadata, metrics, onRejected }: Spend,
   idempotencyKey: IdempotencyKey
 ): Effect.Effect<Entry, InvalidInput> =>
   Effect.gen(function*() {
@@ -74,7 +74,7 @@ export const commitEntry = (
       action: request.action,
       metadata: { ...metadata, recovered_reservation_id: id, recovery_reason: "commit_after_reservation_expired" }
     })
-    return { ...fallback, mode: "commit", commitBody }
+    return { ...fallback, mode: "commit", commitBody, ...(onRejected === "event" && { onRejected }) }
   })
 
 const decodeAmount = Schema.decodeUnknownOption(Amount)
