@@ -4,6 +4,7 @@
 import * as Schema from "effect/Schema"
 import { Amount, SignedAmount } from "./Amount.js"
 import { Count, option, query, required } from "./internal/wire.js"
+import { levelFilters } from "./Subject.js"
 
 /**
  * One budget: all amounts have one unit, and `remaining = allocated - spent - reserved - debt` when all are present.
@@ -48,12 +49,7 @@ export const QueryLimit = Schema.NumberFromString.pipe(Schema.compose(Count), Sc
  * @category schemas
  */
 export const BalanceFilter = Schema.Struct({
-  tenant: query("tenant", Schema.String),
-  workspace: query("workspace", Schema.String),
-  app: query("app", Schema.String),
-  workflow: query("workflow", Schema.String),
-  agent: query("agent", Schema.String),
-  toolset: query("toolset", Schema.String),
+  ...levelFilters,
   includeChildren: query("include_children", QueryBoolean),
   limit: query("limit", QueryLimit),
   cursor: query("cursor", Schema.String)

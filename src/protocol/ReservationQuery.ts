@@ -11,7 +11,7 @@ import { IdempotencyKey } from "./Idempotency.js"
 import { Instant, option, query, required } from "./internal/wire.js"
 import { JsonObject } from "./Json.js"
 import { ReservationId, ReservationStatus } from "./Reservation.js"
-import { Subject } from "./Subject.js"
+import { levelFilters, Subject } from "./Subject.js"
 
 const row = {
   reservationId: required("reservation_id", ReservationId),
@@ -145,12 +145,7 @@ export const SortBy = Schema.Literal(...sortKeys).annotations({
 export const ReservationFilter = Schema.Struct({
   idempotencyKey: query("idempotency_key", IdempotencyKey),
   status: query("status", ReservationStatus),
-  tenant: query("tenant", Schema.String),
-  workspace: query("workspace", Schema.String),
-  app: query("app", Schema.String),
-  workflow: query("workflow", Schema.String),
-  agent: query("agent", Schema.String),
-  toolset: query("toolset", Schema.String),
+  ...levelFilters,
   from: date("from"),
   to: date("to"),
   expiresFrom: date("expires_from"),

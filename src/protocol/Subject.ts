@@ -2,7 +2,7 @@
  * Who spends: up to six levels, from tenant down to toolset, and free dimensions.
  */
 import * as Schema from "effect/Schema"
-import { optional, text } from "./internal/wire.js"
+import { optional, query, text } from "./internal/wire.js"
 
 /**
  * The levels of a subject, from the widest to the narrowest.
@@ -53,3 +53,13 @@ export const Subject = Schema.Struct({
  * @category models
  */
 export type Subject = typeof Subject.Type
+
+/** The levels as query parameters of a listing. */
+export const levelFilters = {
+  tenant: query("tenant", Schema.String),
+  workspace: query("workspace", Schema.String),
+  app: query("app", Schema.String),
+  workflow: query("workflow", Schema.String),
+  agent: query("agent", Schema.String),
+  toolset: query("toolset", Schema.String)
+}
