@@ -42,7 +42,7 @@ export interface Options {
   } | undefined
   /** How long the end of the layer waits for settlements under way. Default 10 s; zero does not wait. */
   readonly flushTimeout?: Duration.DurationInput | undefined
-  /** Where spend that is not recorded yet survives a crash. Only carried here: a layer that has a journal reads it. */
+  /** Where spend that is not recorded yet survives a crash. `CyclesNodeLive` reads it; any other layer has the journal it is given. */
   readonly journal?: {
     /** Default true. */
     readonly enabled?: boolean | undefined
@@ -79,7 +79,7 @@ export interface CyclesConfig {
   }
   readonly flushTimeout: Duration.Duration
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
-  /** For a layer that has a journal: the client itself does not use it. */
+  /** For the layer that makes the journal: the client itself does not use it. */
   readonly journal: {
     readonly enabled: boolean
     readonly directory: Option.Option<string>

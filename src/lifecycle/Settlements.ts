@@ -149,21 +149,19 @@ export const make = (
       first: CommitError | EventError,
       final: Deferred.Deferred<Settlement>
     ) =>
-      Effect.sync(() => busy.add(about.reservationId)).pipe(
-        Effect.zipRight(settler.submit(
-          work.pipe(
-            Effect.flatMap((done) => tell(about, done)),
-            Effect.onExit((exit) =>
-              Effect.flatMap(
-                Exit.isSuccess(exit) ? exit : tell(about, { _tag: "Kept", error: first }),
-                (settlement) => stays(settlement, final)
-              )
-            ),
-            Effect.ensuring(Effect.sync(() => busy.delete(about.reservationId))),
-            Effect.catchAllCause(() => Effect.void),
-            Effect.asVoid
-          )
-        ))
+      settler.submit(
+        work.pipe(
+          Effect.flatMap((done) => tell(about, done)),
+          Effect.onExit((exit) =>
+            Effect.flatMap(
+              Exit.isSuccess(exit) ? exit : tell(about, { _tag: "Kept", error: first }),
+              (settlement) => stays(settlement, final)
+            )
+          ),
+          Effect.ensuring(Effect.sync(() => busy.delete(about.reservationId))),
+          Effect.catchAllCause(() => Effect.void),
+          Effect.asVoid
+        )
       )
 
     const settle = (
@@ -173,7 +171,7 @@ export const make = (
     ) =>
       Effect.suspend(() => {
         const { attempt, keep } = courier(client, store, entry)
-        // A sweep that finds the record during the first attempt leaves it alone.
+        // A sweep leaves the record alone until this attempt, and those that follow it in the background, are over.
         busy.add(about.reservationId)
         const free = Effect.sync(() => busy.delete(about.reservationId))
         const over = (done: Done) =>

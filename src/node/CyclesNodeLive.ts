@@ -45,7 +45,7 @@ export const layerJournalConfig = (
   Layer.unwrapEffect(Effect.map(Config.unwrap(config), ({ journal }) =>
     journal?.enabled === false
       ? Journal.layerMemory()
-      : layerJournal(journal?.directory === undefined ? {} : { directory: journal.directory })))
+      : layerJournal(journal?.directory ? { directory: journal.directory } : {})))
 
 /**
  * The client for Node: environment configuration, a bounded pool of kept-alive connections, and a durable journal in the standard
