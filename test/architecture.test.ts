@@ -118,8 +118,10 @@ const readSources = (): ReadonlyMap<string, string> => {
 }
 
 const declaredPackages = (): ReadonlyArray<string> => {
-  const { dependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-  return Object.keys({ ...dependencies, ...peerDependencies })
+  const { dependencies = {}, optionalDependencies = {}, peerDependencies = {} } = JSON.parse(
+    readFileSync(join(root, "package.json"), "utf8")
+  )
+  return Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })
 }
 
 describe("architecture", () => {
