@@ -1,31 +1,18 @@
 /**
  * Work inside a budget: reserve, run, settle.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
-import type { ActualUnknown } from "../lifecycle/ActualUnknown.js"
-import { Cycles } from "../lifecycle/Cycles.js"
-import type { LeaseLost, LeasePolicy } from "../lifecycle/Lease.js"
+import type { Cycles } from "../lifecycle/Cycles.js"
 import * as Lease from "../lifecycle/Lease.js"
-import { acquireOpen, type Reservation, type ReserveError } from "../lifecycle/Reservation.js"
-import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
-import type { Settlement } from "../lifecycle/Settlement.js"
 import { Amount } from "../protocol/Amount.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 import { CurrentReservation } from "./CurrentReservation.js"
-
-/**
- * Every error that a guard adds to those of the work: nothing was run when one of them occurs, except for `LeaseLost`, which only the lease
- * policies `interrupt` and `failOnFinalize` produce, and `ActualUnknown`, which only `whenActualUnknown: "fail"` does.
- *
- * @since 0.1.0
- * @category errors
- */
-export type GuardError = ReserveError | LeaseLost | ActualUnknown
+import type { CommonGuardOptions, GuardError } from "./GuardOptions.js"
+import { begin } from "./internal/session.js"
+import { warn } from "./internal/warn.js"
 
 /**
  * What was used, from the value of the work. `undefined` means unknown, which is not zero.
@@ -42,7 +29,7 @@ export type Actual<A, E = unknown, R = never> =
  * @since 0.1.0
  * @category models
  */
-export interface GuardOptions<A, E = never, R = never> extends ReserveOptions<E, R> {
+export interface GuardOptions<A, E = never, R = never> extends CommonGuardOptions<E, R> {
   /**
    * What was used. Without this option it is the usage recorded in the work, and without any the estimate, marked
    * `actual_source: "estimate"`. When it gives `undefined` or fails, it is the larger of the two: usage that was recorded on the way may
@@ -55,23 +42,6 @@ export interface GuardOptions<A, E = never, R = never> extends ReserveOptions<E,
    * way is taken as it is.
    */
   readonly whenActualUnknown?: "estimate" | "fail" | undefined
-  /**
-   * What happens to the work when its hold is lost while it runs: a warning (`warn`, the default), `LeaseLost` once it is done and settled
-   * (`failOnFinalize`), or its end at once with `LeaseLost` (`interrupt`).
-   */
-  readonly onLeaseLost?: LeasePolicy | undefined
-  /**
-   * `await` (the default): the guard returns after the first attempt to settle. `background`: it returns when the work is done, and the
-   * settler settles.
-   */
-  readonly settle?: "await" | "background" | undefined
-  /**
-   * Sees how the reservation ended, before the guard returns; `reservation.settlement` waits for the end of a `Pending` one. It runs
-   * uninterruptibly: keep it short.
-   */
-  readonly onSettled?:
-    | ((settlement: Settlement, reservation: Reservation) => Effect.Effect<void, never, R>)
-    | undefined
 }
 
 const actualOf = <A, X, R>(
@@ -99,34 +69,13 @@ const knownActual = <A, X, R>(
     )
   )
 
-/** What a user's function failed with may hold anything: only its name is logged. */
-const warn = (message: string, cause: Cause.Cause<unknown>) => {
-  const error = Cause.squash(cause)
-  return Effect.logWarning(message).pipe(Effect.annotateLogs({
-    package: "effect-cycles",
-    module: "guard",
-    error: Predicate.hasProperty(error, "_tag")
-      ? String(error._tag)
-      : error instanceof Error
-      ? error.name
-      : typeof error
-  }))
-}
-
 const run = <A, E, R, E2, R2>(
   self: Effect.Effect<A, E, R>,
   options: GuardOptions<A, E2, R2>
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const { abandon, fail, lease, reservation, succeed } = yield* acquireOpen(options, restore)
-      const policy = options.onLeaseLost ?? "warn"
-      yield* Effect.annotateCurrentSpan({
-        [Telemetry.attributes.reservation]: reservation.id,
-        [Telemetry.attributes.decision]: reservation.decision,
-        [Telemetry.attributes.unit]: reservation.estimate.unit,
-        [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
-      })
+      const { abandon, fail, finalize, lease, policy, reservation, settle, succeed } = yield* begin(options, restore)
       const exit = yield* Effect.exit(
         restore(Lease.whileHeld(lease, policy)(Effect.provideService(self, CurrentReservation, reservation)))
       )
@@ -137,22 +86,13 @@ const run = <A, E, R, E2, R2>(
       const unknown = strict && known !== undefined && Option.isNone(Exit.getOrElse(known, Option.none))
         ? yield* abandon
         : Option.none()
-      const settle = (known === undefined
-        ? fail("guarded_method_failed")
-        : succeed(Exit.getOrElse(known, Option.none), options.actual !== undefined && !strict)).pipe(
-          Effect.tap((settlement) => Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)),
-          Effect.flatMap((settlement) => options.onSettled?.(settlement, reservation) ?? Effect.void),
-          Effect.catchAllCause((cause) => warn("onSettled failed", cause))
-        )
-      if (options.settle === "background") {
-        const { settler } = yield* Cycles
-        yield* Effect.flatMap(Effect.context<R2>(), (context) => settler.submit(Effect.provide(settle, context)))
-      } else {
-        yield* settle
-      }
+      yield* settle(
+        known === undefined
+          ? fail("guarded_method_failed")
+          : succeed(Exit.getOrElse(known, Option.none), options.actual !== undefined && !strict)
+      )
       if (Option.isSome(unknown)) return yield* unknown.value
-      const lost = policy === "failOnFinalize" ? yield* lease.lost : Option.none()
-      if (Option.isSome(lost)) return yield* lost.value
+      yield* finalize
       return yield* exit
     })
   ).pipe(Effect.withSpan(Telemetry.guardSpan, { captureStackTrace: false }))

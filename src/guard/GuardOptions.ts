@@ -1,0 +1,44 @@
+/**
+ * What guarded effects and guarded streams share: how to reserve, what a lost lease does, how the end is seen.
+ */
+import type * as Effect from "effect/Effect"
+import type { ActualUnknown } from "../lifecycle/ActualUnknown.js"
+import type { LeaseLost, LeasePolicy } from "../lifecycle/Lease.js"
+import type { Reservation, ReserveError } from "../lifecycle/Reservation.js"
+import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
+import type { Settlement } from "../lifecycle/Settlement.js"
+
+/**
+ * Every error that a guard adds to those of the work: nothing was run when one of them occurs, except for `LeaseLost`, which only the lease
+ * policies `interrupt` and `failOnFinalize` produce, and `ActualUnknown`, which only `whenActualUnknown: "fail"` does.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type GuardError = ReserveError | LeaseLost | ActualUnknown
+
+/**
+ * The options of every guard.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CommonGuardOptions<E = never, R = never> extends ReserveOptions<E, R> {
+  /**
+   * What happens to the work when its hold is lost while it runs: a warning (`warn`, the default), `LeaseLost` once it is done and settled
+   * (`failOnFinalize`), or its end at once with `LeaseLost` (`interrupt`).
+   */
+  readonly onLeaseLost?: LeasePolicy | undefined
+  /**
+   * `await` (the default): the guard returns after the first attempt to settle. `background`: it returns when the work is done, and the
+   * settler settles.
+   */
+  readonly settle?: "await" | "background" | undefined
+  /**
+   * Sees how the reservation ended, before the guard returns; `reservation.settlement` waits for the end of a `Pending` one. It runs
+   * uninterruptibly: keep it short.
+   */
+  readonly onSettled?:
+    | ((settlement: Settlement, reservation: Reservation) => Effect.Effect<void, never, R>)
+    | undefined
+}

@@ -1,0 +1,58 @@
+/**
+ * One reservation of a guard, from the answer of the authority to the settlement: what guarded effects and guarded streams have in common.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Cycles } from "../../lifecycle/Cycles.js"
+import type { LeaseLost, LeasePolicy } from "../../lifecycle/Lease.js"
+import { acquireOpen, type Open, type ReserveError } from "../../lifecycle/Reservation.js"
+import type { Settlement } from "../../lifecycle/Settlement.js"
+import * as Telemetry from "../../protocol/Telemetry.js"
+import type { CommonGuardOptions } from "../GuardOptions.js"
+import { warn } from "./warn.js"
+
+export interface Session<R> extends Open {
+  readonly policy: LeasePolicy
+  /** Runs a settlement and shows it to `onSettled`; in the background where the options say so. Never fails. */
+  readonly settle: (settlement: Effect.Effect<Settlement>) => Effect.Effect<void, never, R>
+  /** After the settlement: fails with the loss of the lease where the policy says so. */
+  readonly finalize: Effect.Effect<void, LeaseLost>
+}
+
+/** Reserves. To be called in an uninterruptible region, with its `restore`; whoever calls this settles. */
+export const begin = <E, R>(
+  options: CommonGuardOptions<E, R>,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<Session<R>, E | ReserveError, R | Cycles> =>
+  Effect.gen(function*() {
+    const { settler } = yield* Cycles
+    const open = yield* acquireOpen(options, restore)
+    const { lease, reservation } = open
+    yield* Effect.annotateCurrentSpan({
+      [Telemetry.attributes.reservation]: reservation.id,
+      [Telemetry.attributes.decision]: reservation.decision,
+      [Telemetry.attributes.unit]: reservation.estimate.unit,
+      [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
+    })
+    const policy = options.onLeaseLost ?? "warn"
+    const seen = (settlement: Effect.Effect<Settlement>): Effect.Effect<void, never, R> =>
+      settlement.pipe(
+        Effect.tap((settlement) => Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)),
+        Effect.flatMap((settlement) => options.onSettled?.(settlement, reservation) ?? Effect.void),
+        Effect.catchAllCause((cause) => warn("onSettled failed", cause))
+      )
+    return {
+      ...open,
+      policy,
+      settle: options.settle === "background"
+        ? (settlement) =>
+          Effect.flatMap(
+            Effect.context<R>(),
+            (context) => settler.submit(Effect.provide(seen(settlement), context))
+          )
+        : seen,
+      finalize: policy === "failOnFinalize"
+        ? Effect.flatMap(lease.lost, Option.getOrElse(() => Effect.void))
+        : Effect.void
+    }
+  })
