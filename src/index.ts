@@ -3,6 +3,7 @@
  */
 export type { Client, Reply } from "./client/Client.js"
 export * as CyclesConfig from "./client/CyclesConfig.js"
+export { EvidenceVerdict, verifyEvidence, type VerifyEvidenceOptions } from "./client/verifyEvidence.js"
 export { CurrentReservation } from "./guard/CurrentReservation.js"
 export { evaluate, type EvaluateError, Evaluation } from "./guard/evaluate.js"
 export { type Actual, guarded, type GuardOptions } from "./guard/guarded.js"

@@ -12,7 +12,7 @@ import { BalanceFilter, BalancePage } from "./Balance.js"
 import { DecisionRequest, DecisionResponse } from "./Decision.js"
 import { ErrorResponse } from "./ErrorResponse.js"
 import { EventRequest, EventResponse } from "./Event.js"
-import { EvidenceEnvelope, EvidenceId, EvidenceJwks } from "./Evidence.js"
+import { EvidenceEnvelope, EvidenceId, EvidenceJwk, EvidenceJwks } from "./Evidence.js"
 import { IdempotencyKey } from "./Idempotency.js"
 import { describe } from "./internal/document.js"
 import { required } from "./internal/wire.js"
@@ -146,5 +146,5 @@ export const CyclesApi = HttpApi.make("cycles")
   .add(group("evidence", "Evidence").add(getEvidence).add(getEvidenceJwks))
   .annotate(OpenApi.Title, "Cycles Budget Authority API")
   .annotate(OpenApi.Version, "0.1.25.16")
-  .annotate(HttpApi.AdditionalSchemas, [ErrorResponse])
+  .annotate(HttpApi.AdditionalSchemas, [ErrorResponse, EvidenceJwk])
   .annotate(OpenApi.Transform, describe)

@@ -103,14 +103,17 @@ export const EvidenceJwk = Schema.Struct({
 }, open).annotations({ identifier: "CyclesEvidenceJwk" })
 
 /**
- * The keys of a signer. Source: components/schemas/CyclesEvidenceJwks.
+ * The keys of a signer. Among them may be keys that `EvidenceJwk` does not describe: they sign no evidence, and do not take the others
+ * with them. Source: components/schemas/CyclesEvidenceJwks.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const EvidenceJwks = Schema.Struct({ keys: Schema.Array(EvidenceJwk) }, open).annotations({
-  identifier: "CyclesEvidenceJwks"
-})
+export const EvidenceJwks = Schema.Struct({
+  keys: Schema.Array(JsonObject).annotations({
+    jsonSchema: { type: "array", items: { $ref: "#/components/schemas/CyclesEvidenceJwk" } }
+  })
+}, open).annotations({ identifier: "CyclesEvidenceJwks" })
 
 /**
  * @since 0.1.0
