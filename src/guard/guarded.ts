@@ -102,8 +102,8 @@ const run = <A, E, R, E2, R2>(
  *
  * - Denied, or the authority cannot be reached: the effect is not run and the guard fails with a `GuardError`.
  * - Success: the actual is committed.
- * - Failure, defect or interruption: usage that was recorded is committed, otherwise the hold is released. The cause is kept
- *   as it is.
+ * - Failure, defect or interruption: usage that was recorded is committed, or what `markDispatched` says once the request is out; without
+ *   either the hold is released. The cause is kept as it is.
  *
  * Settlement never changes the result: see it with `onSettled`.
  *

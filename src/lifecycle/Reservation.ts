@@ -21,11 +21,14 @@ import type { Subject } from "../protocol/Subject.js"
 import { ActualUnknown } from "./ActualUnknown.js"
 import { Cycles, type Service } from "./Cycles.js"
 import { acquire } from "./internal/acquire.js"
+import { type CommitOptions, completed, type Draft, empty, type Known, spentBy } from "./internal/draft.js"
 import { type Held, logs } from "./internal/held.js"
 import * as Lease from "./Lease.js"
 import { requestOf, type ReserveOptions, type Resolvable, resolve } from "./ReserveOptions.js"
 import * as Settlement from "./Settlement.js"
 import { UsageError } from "./UsageError.js"
+
+export type { CommitOptions } from "./internal/draft.js"
 
 /**
  * Every error of `reserve`.
@@ -34,19 +37,6 @@ import { UsageError } from "./UsageError.js"
  * @category errors
  */
 export type ReserveError = CreateError | UsageError
-
-/**
- * What a commit says besides the amount.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CommitOptions {
-  /** Completes what `setMetrics` recorded. */
-  readonly metrics?: Metrics | undefined
-  /** Completes what `setMetadata` recorded. */
-  readonly metadata?: Readonly<Record<string, unknown>> | undefined
-}
 
 /**
  * Held budget. The first of `commit`, `release` and the end of the scope settles it; the others then give the same settlement and
@@ -76,6 +66,12 @@ export interface Reservation {
   readonly extend: (by: Duration.DurationInput) => Effect.Effect<Lease.Lease, ExtendError>
   /** Remembers what was used so far: an end without `commit` then records this instead of releasing. */
   readonly setUsage: (usage: Amount) => Effect.Effect<void>
+  /**
+   * Remembers that the request is out, so that something is spent whatever comes back: an end without usage then records `atLeast`, or the
+   * estimate without it, marked `actual_source: "estimate"`, instead of releasing. After a failure or an interruption, usage below `atLeast`
+   * is raised to it. Call it as soon as the provider has answered, with what the input alone costs when that is known.
+   */
+  readonly markDispatched: (atLeast?: Amount) => Effect.Effect<void>
   /** Adds to the metrics of the commit. */
   readonly setMetrics: (metrics: Metrics) => Effect.Effect<void>
   /** Adds to the metadata of the commit. Never a prompt or a secret. */
@@ -91,13 +87,6 @@ export interface Reservation {
   readonly settlement: Effect.Effect<Settlement.Settlement>
 }
 
-/** What was recorded while the work ran. */
-interface Draft {
-  readonly usage: Option.Option<Amount>
-  readonly metrics: Metrics
-  readonly metadata: Readonly<Record<string, unknown>>
-}
-
 /** A handle, and the settlement by the end of the work, for the guard. */
 export interface Open {
   readonly reservation: Reservation
@@ -106,7 +95,9 @@ export interface Open {
   readonly succeed: (actual: Option.Option<Amount>, usageMayBePart: boolean) => Effect.Effect<Settlement.Settlement>
   /** Ends work of which nothing is known without sending anything. `None`: usage was recorded, or it is settled already. */
   readonly abandon: Effect.Effect<Option.Option<ActualUnknown>>
-  /** Ends the work with the recorded usage, else by giving the hold back. */
+  /** What the guard found out by itself: the usage takes the place of what was recorded, the rest completes it. */
+  readonly measured: (usage: Option.Option<Known>, more: CommitOptions) => Effect.Effect<void>
+  /** Ends the work with the recorded usage, or what is spent at least once the request is out, else by giving the hold back. */
   readonly fail: (reason: string) => Effect.Effect<Settlement.Settlement>
 }
 
@@ -144,7 +135,8 @@ const open = (
     const { reply: { value }, request } = held
     const opened = yield* Clock.currentTimeNanos
     const kept = yield* lease(cycles, held, options)
-    const draft = yield* Ref.make<Draft>({ usage: Option.none(), metrics: {}, metadata: {} })
+    const draft = yield* Ref.make(empty)
+    const remember = (change: Partial<Draft>) => Ref.update(draft, (draft) => ({ ...draft, ...change }))
     const first = yield* Deferred.make<Settlement.Settlement>()
     const final = yield* Deferred.make<Settlement.Settlement>()
     const claimed = yield* Ref.make(false)
@@ -159,14 +151,16 @@ const open = (
 
     const record = (actual: Amount, source: Settlement.ActualSource, more: CommitOptions = {}) =>
       Effect.gen(function*() {
-        const { metadata, metrics } = yield* Ref.get(draft)
+        const { measured, metadata, metrics } = yield* Ref.get(draft)
         const elapsed = (yield* Clock.currentTimeNanos) - opened
+        const latencyMs = Number((elapsed + 500_000n) / 1_000_000n)
         return yield* cycles.settlements.commit(held, {
           actual,
           source,
           onRejected: options.onRejected ?? "deadLetter",
-          metrics: { latencyMs: Number((elapsed + 500_000n) / 1_000_000n), ...metrics, ...more.metrics },
+          metrics: [measured.metrics, metrics, more.metrics].reduce(completed, { latencyMs }),
           metadata: {
+            ...measured.metadata,
             ...metadata,
             ...more.metadata,
             ...(source === "estimate" && { actual_source: "estimate" })
@@ -201,8 +195,9 @@ const open = (
       lease: kept.current,
       leaseLost: kept.awaitLost,
       extend: kept.extend,
-      setUsage: (usage) => Ref.update(draft, (draft) => ({ ...draft, usage: Option.some(usage) })),
-      setMetrics: (metrics) => Ref.update(draft, (draft) => ({ ...draft, metrics: { ...draft.metrics, ...metrics } })),
+      setUsage: (amount) => remember({ usage: Option.some({ amount, source: "usage" }) }),
+      markDispatched: (atLeast) => remember({ dispatched: true, ...(atLeast && { atLeast }) }),
+      setMetrics: (metrics) => Ref.update(draft, (draft) => ({ ...draft, metrics: completed(draft.metrics, metrics) })),
       setMetadata: (metadata) =>
         Ref.update(draft, (draft) => ({ ...draft, metadata: { ...draft.metadata, ...metadata } })),
       commit: (actual, options) =>
@@ -229,14 +224,18 @@ const open = (
       succeed: (actual, usageMayBePart) =>
         once(Effect.flatMap(Ref.get(draft), ({ usage }) => {
           if (Option.isSome(actual)) return record(actual.value, "actual")
-          return Option.isSome(usage) && !(usageMayBePart && usage.value.amount < request.estimate.amount)
-            ? record(usage.value, "usage")
+          return Option.isSome(usage) && !(usageMayBePart && usage.value.amount.amount < request.estimate.amount)
+            ? record(usage.value.amount, usage.value.source)
             : record(request.estimate, "estimate")
         })),
+      measured: (usage, measured) => remember({ measured, ...(Option.isSome(usage) && { usage }) }),
       abandon,
       fail: (reason) =>
-        once(Effect.flatMap(Ref.get(draft), ({ usage }) =>
-          Option.isSome(usage) ? record(usage.value, "usage") : giveBack(reason)))
+        once(Effect.flatMap(Ref.get(draft), (draft) =>
+          Option.match(spentBy(draft, request.estimate), {
+            onNone: () => giveBack(reason),
+            onSome: ({ amount, source }) => record(amount, source)
+          })))
     }
   })
 
@@ -254,7 +253,8 @@ export const acquireOpen = <E, R>(
 /**
  * Holds budget for the scope. A denial fails with its tag and holds nothing; a caller that is interrupted while it waits returns at
  * once, and a reservation that comes later is released. When the scope ends before `commit` or `release`, usage that was
- * recorded is committed; without any, the hold is released (reason `stream_failed` after a failure, else `stream_aborted`).
+ * recorded is committed, or what `markDispatched` says; without either, the hold is released (reason `stream_failed` after a failure, else
+ * `stream_aborted`).
  *
  * @example
  * ```ts
