@@ -5,6 +5,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Cycles } from "../lifecycle/Cycles.js"
+import type { NestedError } from "../lifecycle/Nested.js"
 import type { ReserveError } from "../lifecycle/Reservation.js"
 import { requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
 import type { Amount } from "../protocol/Amount.js"
@@ -52,7 +53,7 @@ export const Evaluation = Data.taggedEnum<Evaluation>()
  * @since 0.1.0
  * @category errors
  */
-export type EvaluateError = Exclude<ReserveError, Exclude<Denial, NotFound | Refused>>
+export type EvaluateError = Exclude<ReserveError, Exclude<Denial, NotFound | Refused> | NestedError>
 
 const isDecision = (error: CreateError): error is Extract<CreateError, Denial> =>
   isDenial(error) &&

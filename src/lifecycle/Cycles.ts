@@ -19,6 +19,7 @@ import type { InvalidInput } from "../protocol/InvalidInput.js"
 import type { ReservationFilter, ReservationSummary } from "../protocol/ReservationQuery.js"
 import * as Journal from "./Journal.js"
 import * as Lease from "./Lease.js"
+import * as Notices from "./Notices.js"
 import * as Settlements from "./Settlements.js"
 import * as Settler from "./Settler.js"
 
@@ -31,6 +32,7 @@ export interface Service extends Client.Client {
   readonly settler: Settler.Settler
   readonly settlements: Settlements.Settlements
   readonly leases: Lease.Leases
+  readonly notices: Notices.Notices
 }
 
 const make = (
@@ -47,7 +49,7 @@ const make = (
     const settler = yield* Settler.make(config)
     const settlements = yield* Settlements.make(client, config, settler, store)
     const leases = yield* Lease.make({ ...client, config })
-    return { ...client, config, settler, settlements, leases }
+    return { ...client, config, settler, settlements, leases, notices: yield* Notices.make }
   })
 
 /**

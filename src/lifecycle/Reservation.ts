@@ -1,34 +1,37 @@
 /**
  * A reservation as a scoped resource: held budget that is always settled, exactly once.
  */
-import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import * as Ref from "effect/Ref"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Action } from "../protocol/Action.js"
-import { Amount } from "../protocol/Amount.js"
+import type { Amount } from "../protocol/Amount.js"
 import type { Balance } from "../protocol/Balance.js"
 import type { Caps } from "../protocol/Caps.js"
 import type { CreateError, ExtendError } from "../protocol/CyclesError.js"
 import type { Decision } from "../protocol/Decision.js"
+import type { InvalidInput } from "../protocol/InvalidInput.js"
 import type { Metrics } from "../protocol/Metrics.js"
 import type { ReservationId } from "../protocol/Reservation.js"
 import type { Subject } from "../protocol/Subject.js"
-import { ActualUnknown } from "./ActualUnknown.js"
-import { Cycles, type Service } from "./Cycles.js"
-import { acquire } from "./internal/acquire.js"
-import { type CommitOptions, completed, type Draft, empty, type Known, spentBy } from "./internal/draft.js"
-import { type Held, logs } from "./internal/held.js"
-import * as Lease from "./Lease.js"
-import { requestOf, type ReserveOptions, type Resolvable, resolve } from "./ReserveOptions.js"
-import * as Settlement from "./Settlement.js"
-import { UsageError } from "./UsageError.js"
+import { CurrentReservation } from "./CurrentReservation.js"
+import { Cycles } from "./Cycles.js"
+import type { Allocation } from "./internal/allocation.js"
+import { authoritySource } from "./internal/authoritySource.js"
+import type { CommitOptions } from "./internal/draft.js"
+import { type Open, openOn } from "./internal/handle.js"
+import { openPart } from "./internal/part.js"
+import { takePlace } from "./internal/place.js"
+import type { Restore, Source } from "./internal/source.js"
+import type * as Lease from "./Lease.js"
+import type { NestedError } from "./Nested.js"
+import { requestOf, type ReserveOptions, type Resolvable } from "./ReserveOptions.js"
+import type * as Settlement from "./Settlement.js"
+import type { UsageError } from "./UsageError.js"
 
-export type { CommitOptions } from "./internal/draft.js"
+export type { CommitOptions }
 
 /**
  * Every error of `reserve`.
@@ -36,7 +39,7 @@ export type { CommitOptions } from "./internal/draft.js"
  * @since 0.1.0
  * @category errors
  */
-export type ReserveError = CreateError | UsageError
+export type ReserveError = CreateError | UsageError | NestedError
 
 /**
  * Held budget. The first of `commit`, `release` and the end of the scope settles it; the others then give the same settlement and
@@ -85,169 +88,47 @@ export interface Reservation {
   readonly release: (reason?: string) => Effect.Effect<Settlement.Settlement>
   /** Waits for the settlement that stays, after background attempts. */
   readonly settlement: Effect.Effect<Settlement.Settlement>
+  /** What of the hold is free: neither used so far, nor lent to children. */
+  readonly remaining: Effect.Effect<Amount>
+  /** What was used so far, apart by who used it. */
+  readonly cost: Effect.Effect<Cost>
+  /** The hold as what children draw from: `subBudget`, and guards that are nested as `split` or `join`. */
+  readonly allocation: Allocation
 }
 
-/** A handle, and the settlement by the end of the work, for the guard. */
-export interface Open {
-  readonly reservation: Reservation
-  readonly lease: Lease.LeaseHandle
-  /** Ends the work with a given actual, else the recorded usage, else the estimate. */
-  readonly succeed: (actual: Option.Option<Amount>, usageMayBePart: boolean) => Effect.Effect<Settlement.Settlement>
-  /** Ends work of which nothing is known without sending anything. `None`: usage was recorded, or it is settled already. */
-  readonly abandon: Effect.Effect<Option.Option<ActualUnknown>>
-  /** What the guard found out by itself: the usage takes the place of what was recorded, the rest completes it. */
-  readonly measured: (usage: Option.Option<Known>, more: CommitOptions) => Effect.Effect<void>
-  /** Ends the work with the recorded usage, or what is spent at least once the request is out, else by giving the hold back. */
-  readonly fail: (reason: string) => Effect.Effect<Settlement.Settlement>
+/**
+ * What a hold has cost so far, in its unit: `inclusive` is `own` plus `children`. The own part is what `setUsage` recorded until the
+ * reservation is settled, and then what was committed less the children.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Cost {
+  readonly own: Amount
+  readonly children: Amount
+  readonly inclusive: Amount
 }
 
-/** A lease that is extended by hand only. */
-const unattended = (cycles: Service, held: Held): Effect.Effect<Lease.LeaseHandle> =>
-  Effect.map(Ref.make(Lease.granted(held.reply)), (lease) => ({
-    current: Ref.get(lease),
-    extend: (by) => Lease.extend(cycles, held.id, lease, by),
-    awaitLost: Effect.never,
-    lost: Effect.succeedNone,
-    end: Effect.void
-  }))
-
-const lease = (
-  cycles: Service,
-  held: Held,
-  { heartbeat, maxLifetime }: Pick<ReserveOptions, "heartbeat" | "maxLifetime">
-): Effect.Effect<Lease.LeaseHandle> =>
-  heartbeat === false ? unattended(cycles, held) : cycles.leases.start(
-    {
-      id: held.id,
-      ttl: held.request.ttl ?? Duration.minutes(1),
-      created: held.reply,
-      receivedAtNanos: held.receivedAtNanos
-    },
-    maxLifetime === undefined ? Lease.defaultMaxLifetime : Duration.decode(maxLifetime)
-  )
-
-const open = (
-  cycles: Service,
-  held: Held,
-  options: Pick<ReserveOptions, "heartbeat" | "maxLifetime" | "onRejected">
-): Effect.Effect<Open> =>
-  Effect.gen(function*() {
-    const { reply: { value }, request } = held
-    const opened = yield* Clock.currentTimeNanos
-    const kept = yield* lease(cycles, held, options)
-    const draft = yield* Ref.make(empty)
-    const remember = (change: Partial<Draft>) => Ref.update(draft, (draft) => ({ ...draft, ...change }))
-    const first = yield* Deferred.make<Settlement.Settlement>()
-    const final = yield* Deferred.make<Settlement.Settlement>()
-    const claimed = yield* Ref.make(false)
-
-    const once = (run: Effect.Effect<Settlement.Settlement>) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(Ref.getAndSet(claimed, true), (late) =>
-          late
-            ? restore(Deferred.await(first))
-            : Effect.onExit(Effect.zipRight(kept.end, run), (exit) => Deferred.done(first, exit)))
-      )
-
-    const record = (actual: Amount, source: Settlement.ActualSource, more: CommitOptions = {}) =>
-      Effect.gen(function*() {
-        const { measured, metadata, metrics } = yield* Ref.get(draft)
-        const elapsed = (yield* Clock.currentTimeNanos) - opened
-        const latencyMs = Number((elapsed + 500_000n) / 1_000_000n)
-        return yield* cycles.settlements.commit(held, {
-          actual,
-          source,
-          onRejected: options.onRejected ?? "deadLetter",
-          metrics: [measured.metrics, metrics, more.metrics].reduce(completed, { latencyMs }),
-          metadata: {
-            ...measured.metadata,
-            ...metadata,
-            ...more.metadata,
-            ...(source === "estimate" && { actual_source: "estimate" })
-          }
-        }, final)
-      })
-
-    const abandoned = (error: ActualUnknown): Settlement.Settlement =>
-      Settlement.Settlement.Unreleased({ reservationId: held.id, reason: "actual_unknown", error })
-
-    const abandon = Effect.gen(function*() {
-      if (Option.isSome((yield* Ref.get(draft)).usage)) return Option.none()
-      const error = new ActualUnknown({ reservationId: held.id })
-      const end = Effect.tap(Effect.succeed(abandoned(error)), (settlement) => Deferred.succeed(final, settlement))
-      const settlement = yield* once(end)
-      return Option.liftPredicate(error, () => settlement._tag === "Unreleased" && settlement.error === error)
-    })
-
-    const giveBack = (reason: string) => cycles.settlements.release(held.id, reason, final)
-
-    const reservation: Reservation = {
-      id: held.id,
-      decision: value.decision === "ALLOW_WITH_CAPS" ? "ALLOW_WITH_CAPS" : "ALLOW",
-      caps: value.caps,
-      estimate: request.estimate,
-      reserved: Option.getOrElse(value.reserved, () => request.estimate),
-      subject: request.subject,
-      action: request.action,
-      scopePath: value.scopePath,
-      affectedScopes: value.affectedScopes,
-      balances: Option.getOrElse(value.balances, () => []),
-      lease: kept.current,
-      leaseLost: kept.awaitLost,
-      extend: kept.extend,
-      setUsage: (amount) => remember({ usage: Option.some({ amount, source: "usage" }) }),
-      markDispatched: (atLeast) => remember({ dispatched: true, ...(atLeast && { atLeast }) }),
-      setMetrics: (metrics) => Ref.update(draft, (draft) => ({ ...draft, metrics: completed(draft.metrics, metrics) })),
-      setMetadata: (metadata) =>
-        Ref.update(draft, (draft) => ({ ...draft, metadata: { ...draft.metadata, ...metadata } })),
-      commit: (actual, options) =>
-        once(
-          resolve("actual", actual).pipe(
-            Effect.filterOrFail((actual) => actual instanceof Amount, () => new UsageError({ field: "actual" })),
-            Effect.matchEffect({
-              onFailure: () =>
-                Effect.logWarning("The actual is no amount: the estimate is recorded").pipe(
-                  Effect.annotateLogs({ ...logs, reservation: held.id }),
-                  Effect.zipRight(record(request.estimate, "estimate", options))
-                ),
-              onSuccess: (actual) => record(actual, "actual", options)
-            })
-          )
-        ),
-      release: (reason = "stream_aborted") => once(giveBack(reason.slice(0, 256))),
-      settlement: Deferred.await(final)
-    }
-
-    return {
-      reservation,
-      lease: kept,
-      succeed: (actual, usageMayBePart) =>
-        once(Effect.flatMap(Ref.get(draft), ({ usage }) => {
-          if (Option.isSome(actual)) return record(actual.value, "actual")
-          return Option.isSome(usage) && !(usageMayBePart && usage.value.amount.amount < request.estimate.amount)
-            ? record(usage.value.amount, usage.value.source)
-            : record(request.estimate, "estimate")
-        })),
-      measured: (usage, measured) => remember({ measured, ...(Option.isSome(usage) && { usage }) }),
-      abandon,
-      fail: (reason) =>
-        once(Effect.flatMap(Ref.get(draft), (draft) =>
-          Option.match(spentBy(draft, request.estimate), {
-            onNone: () => giveBack(reason),
-            onSome: ({ amount, source }) => record(amount, source)
-          })))
-    }
-  })
-
-/** Reserves without a scope: whoever calls this, in an uninterruptible region, settles. */
-export const acquireOpen = <E, R>(
+/**
+ * Reserves without a scope: whoever calls this, in an uninterruptible region, settles. What the holds around it do not give comes from the
+ * source.
+ */
+export const acquireOpen = <E, R, E2 = CreateError, R2 = never>(
   options: ReserveOptions<E, R>,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<Open, E | ReserveError, R | Cycles> =>
+  restore: Restore,
+  source: Source<E2, R2> = authoritySource as Source<E2>
+): Effect.Effect<Open, E | E2 | UsageError | InvalidInput | NestedError, R | R2 | Cycles> =>
   Effect.gen(function*() {
     const cycles = yield* Cycles
     const request = yield* restore(requestOf(options, cycles))
-    return yield* open(cycles, yield* acquire(cycles, request, restore), options)
+    const outer = yield* Effect.serviceOption(CurrentReservation)
+    const { allocation, reserved, within } = yield* takePlace(cycles, outer, request.estimate, options.nested)
+    if (within !== undefined) return yield* openPart(cycles, { ...request, reserved }, within, allocation)
+    const backing = yield* Effect.onError(
+      source(cycles, request, options, restore),
+      () => Effect.sync(() => allocation.end(undefined))
+    )
+    return yield* openOn(backing, allocation)
   })
 
 /**

@@ -10,6 +10,7 @@ import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 import type { CreateRequest, OveragePolicy } from "../protocol/Reservation.js"
 import { type Level, levels } from "../protocol/Subject.js"
 import type { Service } from "./Cycles.js"
+import type { Nested } from "./Nested.js"
 import { UsageError } from "./UsageError.js"
 
 /**
@@ -65,6 +66,8 @@ export interface ReserveOptions<E = never, R = never> {
   readonly maxLifetime?: Duration.DurationInput | undefined
   /** What becomes of spend that the authority refuses to commit: a dead letter (the default), or an event instead. */
   readonly onRejected?: "deadLetter" | "event" | undefined
+  /** Inside the work of another reservation: where the budget comes from. Default `independent`, with one warning. */
+  readonly nested?: Nested | undefined
   /** Free JSON values for the ledger, shown by authorities: never a prompt or a secret. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }

@@ -35,8 +35,13 @@ import type { Settler } from "./Settler.js"
 export interface Settlements {
   /** Commits known spend. The answer comes after the first attempt; `final` gets the settlement that stays. */
   readonly commit: (held: Held, spend: Spend, final: Deferred.Deferred<Settlement>) => Effect.Effect<Settlement>
-  /** Records an entry that is not a commit of ours: an event of the user. */
-  readonly record: (entry: Entry, actual: Amount) => Effect.Effect<Settlement>
+  /** Records an entry that is not a commit of ours: an event. `final` gets the settlement that stays. */
+  readonly record: (
+    entry: Entry,
+    actual: Amount,
+    source?: ActualSource,
+    final?: Deferred.Deferred<Settlement>
+  ) => Effect.Effect<Settlement>
   /** Gives a hold back, again in the background while the outcome is open. */
   readonly release: (
     id: ReservationId,
@@ -208,8 +213,8 @@ export const make = (
           )
       })
 
-    const record: Settlements["record"] = (entry, actual) =>
-      settle(entry, { reservationId: entry.reservationId, actual, source: "actual" }, unheard())
+    const record: Settlements["record"] = (entry, actual, source = "actual", final = unheard()) =>
+      settle(entry, { reservationId: entry.reservationId, actual, source }, final)
 
     const release: Settlements["release"] = (id, reason, final = unheard()) =>
       Effect.flatMap(Idempotency.fresh, (idempotencyKey) => {

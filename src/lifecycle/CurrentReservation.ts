@@ -2,7 +2,7 @@
  * The reservation that the running work belongs to.
  */
 import * as Context from "effect/Context"
-import type { Reservation } from "../lifecycle/Reservation.js"
+import type { Reservation } from "./Reservation.js"
 
 /**
  * Provided inside a guarded effect: caps and lease to read; usage, metrics and metadata to record. Nested guards shadow it.
@@ -11,5 +11,5 @@ import type { Reservation } from "../lifecycle/Reservation.js"
  * @category tags
  */
 export class CurrentReservation
-  extends Context.Tag("effect-cycles/guard/CurrentReservation")<CurrentReservation, Reservation>()
+  extends Context.Tag("effect-cycles/lifecycle/CurrentReservation")<CurrentReservation, Reservation>()
 {}

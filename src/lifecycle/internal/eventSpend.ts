@@ -1,0 +1,40 @@
+/**
+ * Spend of work that had no hold at the authority, recorded as an event: in the journal first, repeated with one key, once.
+ */
+import type * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Idempotency from "../../protocol/Idempotency.js"
+import type { ReservationId } from "../../protocol/Reservation.js"
+import type { CreateRequest } from "../../protocol/Reservation.js"
+import type { Service } from "../Cycles.js"
+import { Settlement, type Spend } from "../Settlement.js"
+import { logs } from "./held.js"
+import { eventEntry } from "./record.js"
+
+/** Whose spend it is. `id` names it in the journal. */
+export interface Spender extends Pick<CreateRequest, "subject" | "action"> {
+  readonly id: ReservationId
+}
+
+export const recordAsEvent = (
+  { config, settlements }: Service,
+  { action, id, subject }: Spender,
+  { actual, metadata, metrics, source }: Spend,
+  final: Deferred.Deferred<Settlement>
+): Effect.Effect<Settlement> =>
+  Effect.flatMap(Idempotency.fresh, (idempotencyKey) => {
+    const entry = (metadata: Spend["metadata"], metrics: Spend["metrics"] | undefined) =>
+      eventEntry(config.baseUrl, id, { idempotencyKey, subject, action, actual, metrics, metadata })
+    return entry(metadata, metrics).pipe(
+      Effect.catchAll((error) =>
+        Effect.logWarning("Metrics or metadata cannot be sent: the spend is recorded without them").pipe(
+          Effect.annotateLogs({ ...logs, reservation: id, error: error._tag, detail: error.message }),
+          Effect.zipRight(entry({}, undefined))
+        )
+      ),
+      Effect.matchEffect({
+        onFailure: (error) => Effect.succeed(Settlement.Rejected({ reservationId: id, actual, source, error })),
+        onSuccess: (entry) => settlements.record(entry, actual, source, final)
+      })
+    )
+  })

@@ -1,0 +1,103 @@
+/**
+ * Where a new reservation stands among those around it, and what it draws from them.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Amount } from "../../protocol/Amount.js"
+import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
+import type { Service } from "../Cycles.js"
+import { AllocationExceeded, type Nested, type NestedError, NestedForbidden } from "../Nested.js"
+import type { Reservation } from "../Reservation.js"
+import { Allocation, type Holder } from "./allocation.js"
+import { logs } from "./held.js"
+
+/** `within`: who holds its budget already. Without one it needs a hold of its own. */
+export interface Place {
+  readonly allocation: Allocation
+  readonly within: Holder | undefined
+  /** What is set aside for it: nothing when it takes as it goes. */
+  readonly reserved: Amount
+}
+
+const refuseUnit = (limit: Amount, estimate: Amount) =>
+  invalidInput("estimate.unit", `must be ${limit.unit}, which the hold around it counts`, estimate.unit)
+
+/** A part of an allocation, or the error that says how much there is. */
+export const draw = (
+  from: Allocation,
+  part: Amount,
+  kind: Allocation["kind"] = "guard"
+): Effect.Effect<Allocation, AllocationExceeded | InvalidInput> =>
+  Effect.suspend((): Effect.Effect<Allocation, AllocationExceeded | InvalidInput> => {
+    const { free, holder, limit } = from
+    if (part.unit !== limit.unit) return refuseUnit(limit, part)
+    const child = from.draw(part, { kind })
+    return child === undefined
+      ? new AllocationExceeded({
+        reservationId: holder!.facts.id,
+        requested: part,
+        available: new Amount({ unit: limit.unit, amount: free })
+      })
+      : Effect.succeed(child)
+  })
+
+const warnOnce = (cycles: Service) =>
+  cycles.notices.once(
+    "nested",
+    Effect.logWarning(
+      "A reservation is made inside the work of another one: the budget is held twice when the outer estimate covers it too. " +
+        "`nested` says what is meant: independent, split, join or forbid"
+    ).pipe(Effect.annotateLogs(logs))
+  )
+
+/** Draws from the nearest cap. One that the authority holds already is also where the budget comes from. */
+const underCap = (outer: Allocation | undefined, estimate: Amount) => {
+  const cap = outer?.cap
+  return cap === undefined
+    ? Effect.succeed({
+      allocation: new Allocation(estimate, { gate: outer?.gate }),
+      within: undefined,
+      reserved: estimate
+    })
+    : Effect.map(draw(cap, estimate), (allocation) => ({
+      allocation,
+      within: cap.kind === "backed" ? cap.holder : undefined,
+      reserved: estimate
+    }))
+}
+
+const joined = (from: Allocation, estimate: Amount) =>
+  Effect.suspend((): Effect.Effect<Place, NestedError | InvalidInput> => {
+    if (estimate.unit !== from.limit.unit) return refuseUnit(from.limit, estimate)
+    const allocation = from.join()
+    return allocation === undefined
+      ? new AllocationExceeded({
+        reservationId: from.holder!.facts.id,
+        requested: estimate,
+        available: Amount.zero(estimate.unit)
+      })
+      : Effect.succeed({ allocation, within: from.holder, reserved: Amount.zero(estimate.unit) })
+  })
+
+/** To be called in an uninterruptible region: whoever gets a place ends its allocation. */
+export const takePlace = (
+  cycles: Service,
+  outer: Option.Option<Reservation>,
+  estimate: Amount,
+  nested: Nested | undefined
+): Effect.Effect<Place, NestedError | InvalidInput> =>
+  Effect.gen(function*() {
+    const around = Option.getOrUndefined(outer)?.allocation
+    if (around === undefined) return yield* underCap(undefined, estimate)
+    const isInWork = around.kind === "guard"
+    if (isInWork && nested === "forbid") {
+      return yield* new NestedForbidden({ reservationId: around.holder!.facts.id })
+    }
+    if (isInWork && nested === undefined) yield* warnOnce(cycles)
+    if (around.gate !== undefined) yield* around.gate.enter
+    if (isInWork && nested === "join") return yield* joined(around, estimate)
+    if (isInWork && nested === "split") {
+      return { allocation: yield* draw(around, estimate), within: around.holder, reserved: estimate }
+    }
+    return yield* underCap(around, estimate)
+  })
