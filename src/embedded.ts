@@ -8,13 +8,20 @@ import * as Redacted from "effect/Redacted"
 import { httpApp } from "./authority/App.js"
 import * as Room from "./authority/Authority.js"
 import * as InProcess from "./authority/InProcess.js"
+import type { LedgerStore, LedgerStoreError } from "./authority/LedgerStore.js"
 import type * as CyclesConfig from "./client/CyclesConfig.js"
 import { Cycles } from "./lifecycle/Cycles.js"
 import * as Journal from "./lifecycle/Journal.js"
 import type { InvalidInput } from "./protocol/InvalidInput.js"
 import { invalidInput } from "./protocol/InvalidInput.js"
 
-export { Authority, type BudgetOptions, type Options as AuthorityOptions, type Service } from "./authority/Authority.js"
+export {
+  Authority,
+  type BudgetOptions,
+  type ObserveOptions,
+  type Options as AuthorityOptions,
+  type Service
+} from "./authority/Authority.js"
 export { httpApp }
 
 /**
@@ -51,6 +58,16 @@ const tenantOf = ({ budgets, tenant }: Options): Effect.Effect<string, InvalidIn
  * @category layers
  */
 export const layerAuthority: (options: Room.Options) => Layer.Layer<Room.Authority, InvalidInput> = Room.layer
+
+/**
+ * The authority alone, with the ledger that a store keeps: of `budgets` only those that it does not have yet are created.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStored: (
+  options: Room.Options
+) => Layer.Layer<Room.Authority, InvalidInput | LedgerStoreError, LedgerStore> = Room.layerStored
 
 /**
  * An `HttpClient` that the authority answers on the caller's fiber, without a socket.

@@ -1,24 +1,34 @@
 /**
  * The embedded authority: one ledger, the clock of the program, and the keys that open it.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Redacted from "effect/Redacted"
+import type * as Stream from "effect/Stream"
 import type { Amount, Unit } from "../protocol/Amount.js"
 import type { Caps } from "../protocol/Caps.js"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 import type { ReservationDetail } from "../protocol/ReservationQuery.js"
 import { type BudgetStatus, type BudgetView, isSound, view } from "./Budget.js"
 import { type Answers, type Command, type CommandOf, type Refusal, refuse } from "./Command.js"
-import { toDetail } from "./internal/read.js"
-import { advance, step } from "./Ledger.js"
+import { detail } from "./internal/answer.js"
+import { freshId } from "./internal/correlation.js"
+import { makeDesk } from "./internal/desk.js"
+import type { ObserveOptions } from "./internal/observers.js"
+import { budgetsOf, reservationsOf } from "./internal/read.js"
+import * as Ledger from "./Ledger.js"
+import type { LedgerEvent } from "./LedgerEvent.js"
+import { LedgerStore, type LedgerStoreError, memory, type Service as Store } from "./LedgerStore.js"
+import type { Audit, Reservation, RowChange, Tenant } from "./Rows.js"
 import * as Scopes from "./Scopes.js"
-import { empty, type Reservation, type State, type Tenant } from "./State.js"
+import type { Settings, State } from "./State.js"
+
+export type { ObserveOptions }
 
 /**
  * A budget of a scope such as `tenant:acme/agent:x` (case is lowered), in the unit of `allocated`. Absent: no overdraft, no
@@ -49,10 +59,15 @@ export interface Options {
   readonly keys?: ReadonlyArray<{ readonly key: Redacted.Redacted; readonly tenant: string }> | undefined
   /** The key of an administrator, who may list, read and release the reservations of every tenant. */
   readonly adminKey?: Redacted.Redacted | undefined
+  /** How the ledger remembers; the defaults are those of the protocol. */
+  readonly ledger?: Settings | undefined
 }
 
 /**
  * `run` is one atomic step of the ledger: an interrupt takes effect before it or after it. Operator commands take effect at once.
+ *
+ * With a store that keeps the ledger, an answer comes when everything that it tells of is durable. After a write that failed, memory is ahead of
+ * the store: every command is refused with `INTERNAL_ERROR`, and looking dies with the `LedgerStoreError`, until the authority is opened anew.
  *
  * @since 0.1.0
  * @category models
@@ -64,6 +79,10 @@ export interface Service {
   readonly budgets: Effect.Effect<ReadonlyArray<BudgetView>>
   /** Every reservation as it is now, the oldest first. */
   readonly reservations: Effect.Effect<ReadonlyArray<ReservationDetail>>
+  /** What administrators did on behalf of tenants, the oldest first. */
+  readonly audits: Effect.Effect<ReadonlyArray<Audit>>
+  /** What happens from now on. Costs nothing while nobody listens; a slow listener loses events, as `overflow` says, and slows nobody. */
+  readonly observe: (options?: ObserveOptions) => Stream.Stream<LedgerEvent>
   /** Creates or replaces a budget. `InvalidInput` when the options contradict each other. */
   readonly putBudget: (options: BudgetOptions) => Effect.Effect<BudgetView, InvalidInput | Refusal>
   /** Removes a budget. `NOT_FOUND` when there is none. */
@@ -87,6 +106,7 @@ export interface Service {
  * @category tags
  */
 export class Authority extends Context.Tag("effect-cycles/authority/Authority")<Authority, Service>() {}
+
 const budgetOf = (
   { allocated, caps, debt, isOverLimit, overdraftLimit, scope, spent, status }: BudgetOptions
 ): Either.Either<CommandOf<"PutBudget">["budget"], InvalidInput> =>
@@ -105,25 +125,27 @@ const budgetOf = (
       overdraftLimit: yield* count("overdraft_limit", overdraftLimit),
       isOverLimit: isOverLimit ?? false,
       status: status ?? "ACTIVE",
-      caps: Option.fromNullable(caps)
+      caps
     }
     return isSound({ ...budget, reserved: 0n })
       ? budget
       : yield* Either.left(invalidInput("spent", "must leave a remaining amount that an int64 holds", budget.spent))
   })
 
-const initial = (budgets: ReadonlyArray<BudgetOptions>): Either.Either<State, InvalidInput> =>
+const draftsOf = (
+  budgets: ReadonlyArray<BudgetOptions>
+): Either.Either<ReadonlyArray<CommandOf<"PutBudget">["budget"]>, InvalidInput> =>
   Either.gen(function*() {
-    let state: State = empty
+    const drafts = new Map<string, CommandOf<"PutBudget">["budget"]>()
     for (const options of budgets) {
       const budget = yield* budgetOf(options)
-      const [next] = step(state, { _tag: "PutBudget", budget }, 0)
-      if (HashMap.size(next.budgets) === HashMap.size(state.budgets)) {
-        return yield* Either.left(invalidInput("scope", `must not be given twice in ${budget.unit}`, budget.scope))
+      const { scope, unit } = budget
+      if (drafts.has(`${unit} ${scope}`)) {
+        return yield* Either.left(invalidInput("scope", `must not be given twice in ${unit}`, scope))
       }
-      state = next
+      drafts.set(`${unit} ${scope}`, budget)
     }
-    return state
+    return Array.from(drafts.values())
   })
 
 const keyring = (keys: NonNullable<Options["keys"]>): Either.Either<ReadonlyMap<string, string>, InvalidInput> => {
@@ -138,54 +160,79 @@ const keyring = (keys: NonNullable<Options["keys"]>): Either.Either<ReadonlyMap<
   return Either.right(tenants)
 }
 
-/**
- * An authority of its own. `InvalidInput` for a scope that is none, units that differ, the same budget or key twice, or a
- * blank key.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (options: Options): Effect.Effect<Service, InvalidInput> =>
+const build = (options: Options, store: Store): Effect.Effect<Service, InvalidInput | LedgerStoreError> =>
   Effect.gen(function*() {
     const tenants = yield* keyring(options.keys ?? [])
     if (options.adminKey !== undefined && Redacted.value(options.adminKey).trim() === "") {
       return yield* invalidInput("admin_key", "must not be blank")
     }
-    // JavaScript runs one transition at a time: the cell needs no lock.
-    let state = yield* initial(options.budgets ?? [])
-    const at = <A, E>(f: (now: number) => Either.Either<A, E>): Effect.Effect<A, E> =>
-      Effect.clockWith((clock) => Effect.suspend(() => f(Math.floor(clock.unsafeCurrentTimeMillis()))))
-
-    const run = <C extends Command>(command: C): Effect.Effect<Answers[C["_tag"]], Refusal> =>
-      at((now) => {
-        const [next, answer] = step(state, command, now)
-        state = next
-        return answer
-      })
-    const current = at((now) => {
-      state = advance(state, now)
-      return Either.right(state)
-    })
-
+    const drafts = yield* draftsOf(options.budgets ?? [])
+    const state = yield* open(drafts, options.ledger, store)
+    const { look, observe, run } = makeDesk(state, store)
+    const { adminKey } = options
     return {
       run,
-      budgets: Effect.map(current, ({ budgets }) => Array.from(HashMap.values(budgets), view).sort(byScope)),
-      reservations: Effect.map(current, ({ reservations }) =>
-        Array.from(HashMap.values(reservations)).sort(byAge).map(toDetail)),
+      observe,
+      budgets: look(() => budgetsOf(state).map(view).sort(byScope)),
+      reservations: look(() => Array.from(reservationsOf(state)).sort(byAge).map(detail)),
+      audits: look(() => Ledger.rowsOf(state).audits),
       putBudget: (options) =>
-        Effect.flatMap(budgetOf(options), (budget) =>
-          Effect.map(run({ _tag: "PutBudget", budget }), view)),
+        Effect.flatMap(
+          budgetOf(options),
+          (budget) => Effect.map(run({ _tag: "PutBudget", id: freshId(), budget }), view)
+        ),
       removeBudget: (scope, unit) => Effect.map(run({ _tag: "RemoveBudget", scope: scope.toLowerCase(), unit }), view),
       credit: (scope, amount) => Effect.map(run({ _tag: "Credit", scope: scope.toLowerCase(), amount }), view),
       setStatus: (scope, unit, status) =>
         Effect.map(run({ _tag: "SetStatus", scope: scope.toLowerCase(), unit, status }), view),
       setCaps: (scope, unit, caps) =>
-        Effect.map(run({ _tag: "SetCaps", scope: scope.toLowerCase(), unit, caps: Option.fromNullable(caps) }), view),
+        Effect.map(run({ _tag: "SetCaps", scope: scope.toLowerCase(), unit, caps }), view),
       putTenant: (id, tenant) => run({ _tag: "PutTenant", id, tenant }),
       authenticate: (key) => Effect.suspend(() => admit(state, tenants.get(key))),
-      adminKey: Option.fromNullable(options.adminKey)
+      adminKey: Option.fromNullable(adminKey)
     }
   })
+
+/** The ledger of a store, with those of the budgets that it does not have yet. */
+const open = (
+  drafts: ReadonlyArray<CommandOf<"PutBudget">["budget"]>,
+  settings: Settings | undefined,
+  store: Store
+): Effect.Effect<State, LedgerStoreError> =>
+  Effect.gen(function*() {
+    const state = Ledger.fromRows(yield* store.load, settings)
+    const now = Math.floor(yield* Clock.currentTimeMillis)
+    const changes: Array<RowChange> = []
+    Ledger.advance(state, now, { changes })
+    for (const budget of drafts) {
+      if (state.budgets[budget.unit].has(budget.scope)) continue
+      Ledger.step(state, { _tag: "PutBudget", id: freshId(), budget }, now, { changes })
+    }
+    if (changes.length > 0) yield* store.append(changes)
+    return state
+  })
+
+/**
+ * An authority of its own, in memory. `InvalidInput` for a scope that is none, units that differ, the same budget or key twice, or a blank
+ * key.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<Service, InvalidInput> =>
+  Effect.catchTag(build(options, memory), "LedgerStoreError", Effect.die)
+
+/**
+ * As `make`, with the ledger that a store keeps; of `budgets` only those that it does not have yet are created. `LedgerStoreError` when the
+ * store cannot be read or written.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeStored = (
+  options: Options
+): Effect.Effect<Service, InvalidInput | LedgerStoreError, LedgerStore> =>
+  Effect.flatMap(LedgerStore, (store) => build(options, store))
 
 const byScope = Order.mapInput(Order.string, ({ scope, unit }: BudgetView) => `${scope} ${unit}`)
 
@@ -196,7 +243,7 @@ const byAge = Order.combine(
 
 const admit = (state: State, tenant: string | undefined): Either.Either<string, Refusal> => {
   if (tenant === undefined) return refuse("UNAUTHORIZED", "KEY_NOT_FOUND")
-  const status = Option.getOrUndefined(HashMap.get(state.tenants, tenant))?.status
+  const status = state.tenants.get(tenant)?.status
   return status === "SUSPENDED" || status === "CLOSED"
     ? refuse("UNAUTHORIZED", `TENANT_${status}`)
     : Either.right(tenant)
@@ -209,3 +256,13 @@ const admit = (state: State, tenant: string | undefined): Either.Either<string, 
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<Authority, InvalidInput> => Layer.effect(Authority, make(options))
+
+/**
+ * As `makeStored`, as a layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStored = (
+  options: Options
+): Layer.Layer<Authority, InvalidInput | LedgerStoreError, LedgerStore> => Layer.effect(Authority, makeStored(options))

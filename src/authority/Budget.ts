@@ -2,37 +2,95 @@
  * One budget: what was allocated to a scope in a unit, and where it went.
  */
 import * as Option from "effect/Option"
-import { Amount, SignedAmount, type Unit } from "../protocol/Amount.js"
+import * as Schema from "effect/Schema"
+import { Amount, SignedAmount, Unit } from "../protocol/Amount.js"
 import type { Balance } from "../protocol/Balance.js"
-import type { Caps } from "../protocol/Caps.js"
+import { Caps } from "../protocol/Caps.js"
+import { JsonObject } from "../protocol/Json.js"
 import { leafOf } from "./Scopes.js"
 
 /**
  * A FROZEN or CLOSED budget takes no reservation and no event; what is already reserved on it still settles.
  *
  * @since 0.1.0
- * @category models
+ * @category schemas
  */
-export type BudgetStatus = "ACTIVE" | "FROZEN" | "CLOSED"
+export const BudgetStatus = Schema.Literal("ACTIVE", "FROZEN", "CLOSED")
 
 /**
- * Amounts are int64 in `unit`. What remains is never stored: it is `allocated - spent - reserved - debt`.
- *
  * @since 0.1.0
  * @category models
  */
-export interface Budget {
-  readonly scope: string
-  readonly unit: Unit
-  readonly allocated: bigint
-  readonly reserved: bigint
-  readonly spent: bigint
-  readonly debt: bigint
-  readonly overdraftLimit: bigint
-  readonly isOverLimit: boolean
-  readonly status: BudgetStatus
-  readonly caps: Option.Option<Caps>
+export type BudgetStatus = typeof BudgetStatus.Type
+
+const figures = {
+  scope: Schema.String,
+  unit: Unit,
+  allocated: Schema.BigInt,
+  reserved: Schema.BigInt,
+  spent: Schema.BigInt,
+  debt: Schema.BigInt,
+  overdraftLimit: Schema.BigInt,
+  isOverLimit: Schema.Boolean
 }
+
+/**
+ * The figures of a budget at one moment, int64 in `unit`; encoded as decimal text. What remains is never stored: it is
+ * `allocated - spent - reserved - debt`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Figures = Schema.Struct(figures)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Figures extends Schema.Schema.Type<typeof Figures> {}
+
+/**
+ * What an administrator knows of a budget and the arithmetic does not: instants are epoch ms, the policies are stored and have no effect.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const BudgetAbout = Schema.Struct({
+  ledgerId: Schema.String,
+  createdAt: Schema.Number,
+  updatedAt: Schema.Number,
+  closedAt: Schema.optional(Schema.Number),
+  overagePolicy: Schema.optional(Schema.String),
+  rolloverPolicy: Schema.optional(Schema.String),
+  periodStart: Schema.optional(Schema.String),
+  periodEnd: Schema.optional(Schema.String),
+  metadata: Schema.optional(JsonObject)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface BudgetAbout extends Schema.Schema.Type<typeof BudgetAbout> {}
+
+/**
+ * A budget, identified by its scope and unit. A row is never changed in place: a step puts another one in its stead.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Budget = Schema.Struct({
+  ...figures,
+  status: BudgetStatus,
+  caps: Schema.optional(Caps),
+  about: BudgetAbout
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Budget extends Schema.Schema.Type<typeof Budget> {}
 
 /**
  * What remains; below zero only in debt or when funds were taken away.
@@ -40,7 +98,28 @@ export interface Budget {
  * @since 0.1.0
  * @category getters
  */
-export const remaining = (budget: Budget): bigint => budget.allocated - budget.spent - budget.reserved - budget.debt
+export const remaining = (budget: Figures): bigint => budget.allocated - budget.spent - budget.reserved - budget.debt
+
+/** The budget with other figures. Written out, since a spread costs ten times as much. */
+export const moved = (
+  budget: Budget,
+  reserved: bigint,
+  spent: bigint,
+  debt: bigint,
+  isOverLimit: boolean
+): Budget => ({
+  scope: budget.scope,
+  unit: budget.unit,
+  allocated: budget.allocated,
+  reserved,
+  spent,
+  debt,
+  overdraftLimit: budget.overdraftLimit,
+  isOverLimit,
+  status: budget.status,
+  caps: budget.caps,
+  about: budget.about
+})
 
 const maxInt64 = 9223372036854775807n
 const isCount = (n: bigint): boolean => n >= 0n && n <= maxInt64
@@ -51,7 +130,7 @@ const isCount = (n: bigint): boolean => n >= 0n && n <= maxInt64
  * @since 0.1.0
  * @category guards
  */
-export const isSound = (budget: Budget): boolean =>
+export const isSound = (budget: Figures): boolean =>
   isCount(budget.allocated) && isCount(budget.reserved) && isCount(budget.spent) && isCount(budget.debt) &&
   isCount(budget.overdraftLimit) && remaining(budget) >= -maxInt64
 
@@ -68,7 +147,7 @@ const signedOf = (unit: Unit, amount: bigint): SignedAmount =>
  * @since 0.1.0
  * @category getters
  */
-export const toBalance = (budget: Budget): Balance => {
+export const toBalance = (budget: Figures): Balance => {
   const { allocated, debt, isOverLimit, overdraftLimit, reserved, scope, spent, unit } = budget
   const positive = (n: bigint) => n > 0n ? Option.some(amountOf(unit, n)) : Option.none()
   return {
@@ -119,5 +198,5 @@ export const view = (budget: Budget): BudgetView => ({
   debt: amountOf(budget.unit, budget.debt),
   overdraftLimit: amountOf(budget.unit, budget.overdraftLimit),
   isOverLimit: budget.isOverLimit,
-  caps: budget.caps
+  caps: Option.fromNullable(budget.caps)
 })

@@ -2,13 +2,13 @@
  * What the ledger can be told to do, and what it answers.
  */
 import * as Either from "effect/Either"
-import type * as Option from "effect/Option"
 import type { Amount, Unit } from "../protocol/Amount.js"
 import type { BalanceFilter, BalancePage } from "../protocol/Balance.js"
 import type { Caps } from "../protocol/Caps.js"
 import type { DecisionRequest, DecisionResponse } from "../protocol/Decision.js"
 import type { ErrorCode } from "../protocol/ErrorResponse.js"
 import type { EventRequest, EventResponse } from "../protocol/Event.js"
+import type { EvidenceRef } from "../protocol/Evidence.js"
 import type {
   CommitRequest,
   CommitResponse,
@@ -21,7 +21,7 @@ import type {
 } from "../protocol/Reservation.js"
 import type { ReservationDetail, ReservationFilter, ReservationPage } from "../protocol/ReservationQuery.js"
 import type { Budget, BudgetStatus } from "./Budget.js"
-import type { Tenant } from "./State.js"
+import type { Extension, ReceiptOf, Reservation, Tenant } from "./Rows.js"
 
 /**
  * Why the ledger did nothing: a code of the protocol, words for people, and sometimes details.
@@ -34,6 +34,21 @@ export interface Refusal {
   readonly code: ErrorCode
   readonly message: string
   readonly details?: Readonly<Record<string, unknown>> | undefined
+  /** The scope of the budget that refused, when one did. */
+  readonly scope?: string | undefined
+  readonly evidence?: EvidenceRef | undefined
+}
+
+/**
+ * Who asked, as far as it is kept for audits and evidence.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Origin {
+  readonly requestId?: string | undefined
+  readonly traceId?: string | undefined
+  readonly sourceIp?: string | undefined
 }
 
 /**
@@ -46,9 +61,21 @@ export const refusal = (
   details?: Readonly<Record<string, unknown>>
 ): Refusal => ({ _tag: "Refusal", code, message, ...(details === undefined ? {} : { details }) })
 
+/** The refusal of one budget. */
+export const refusalOf = ({ scope }: { readonly scope: string }, code: ErrorCode, message: string): Refusal => ({
+  _tag: "Refusal",
+  code,
+  message,
+  scope
+})
+
 /** As `refusal`, on the left. */
 export const refuse = (...args: Parameters<typeof refusal>): Either.Either<never, Refusal> =>
   Either.left(refusal(...args))
+
+/** Handlers of the ledger give a plain union: an `Either` for each check would be a good part of what a step costs. */
+export const isRefusal = (u: unknown): u is Refusal =>
+  typeof u === "object" && u !== null && (u as { readonly _tag?: unknown })._tag === "Refusal"
 
 /**
  * A command of the protocol, or one of its operator (`PutBudget` and what follows). `tenant` is the tenant of the caller's key; where it
@@ -58,51 +85,57 @@ export const refuse = (...args: Parameters<typeof refusal>): Either.Either<never
  * @category models
  */
 export type Command =
-  | { readonly _tag: "Decide"; readonly tenant: string; readonly request: DecisionRequest }
-  | { readonly _tag: "Reserve"; readonly tenant: string; readonly id: string; readonly request: CreateRequest }
-  | {
-    readonly _tag: "Commit"
-    readonly tenant: string
-    readonly reservationId: string
-    readonly request: CommitRequest
-  }
-  | {
-    readonly _tag: "Release"
-    readonly tenant?: string | undefined
-    readonly reservationId: string
-    readonly request: ReleaseRequest
-  }
-  | {
-    readonly _tag: "Extend"
-    readonly tenant: string
-    readonly reservationId: string
-    readonly request: ExtendRequest
-  }
-  | { readonly _tag: "Event"; readonly tenant: string; readonly id: string; readonly request: EventRequest }
-  | { readonly _tag: "Get"; readonly tenant?: string | undefined; readonly reservationId: string }
-  | { readonly _tag: "List"; readonly tenant?: string | undefined; readonly filter: ReservationFilter }
-  | { readonly _tag: "Balances"; readonly tenant: string; readonly filter: BalanceFilter }
-  | { readonly _tag: "PutBudget"; readonly budget: Omit<Budget, "reserved"> }
-  | { readonly _tag: "RemoveBudget"; readonly scope: string; readonly unit: Unit }
-  | { readonly _tag: "Credit"; readonly scope: string; readonly amount: Amount }
-  | { readonly _tag: "SetStatus"; readonly scope: string; readonly unit: Unit; readonly status: BudgetStatus }
-  | { readonly _tag: "SetCaps"; readonly scope: string; readonly unit: Unit; readonly caps: Option.Option<Caps> }
-  | { readonly _tag: "PutTenant"; readonly id: string; readonly tenant: Tenant }
+  & { readonly origin?: Origin | undefined }
+  & (
+    | { readonly _tag: "Decide"; readonly tenant: string; readonly request: DecisionRequest }
+    | { readonly _tag: "Reserve"; readonly tenant: string; readonly id: string; readonly request: CreateRequest }
+    | {
+      readonly _tag: "Commit"
+      readonly tenant: string
+      readonly reservationId: string
+      readonly request: CommitRequest
+    }
+    | {
+      readonly _tag: "Release"
+      readonly tenant?: string | undefined
+      readonly reservationId: string
+      readonly request: ReleaseRequest
+    }
+    | {
+      readonly _tag: "Extend"
+      readonly tenant: string
+      readonly reservationId: string
+      readonly request: ExtendRequest
+    }
+    | { readonly _tag: "Event"; readonly tenant: string; readonly id: string; readonly request: EventRequest }
+    | { readonly _tag: "Get"; readonly tenant?: string | undefined; readonly reservationId: string }
+    | { readonly _tag: "List"; readonly tenant?: string | undefined; readonly filter: ReservationFilter }
+    | { readonly _tag: "Balances"; readonly tenant: string; readonly filter: BalanceFilter }
+    | { readonly _tag: "PutBudget"; readonly id: string; readonly budget: Omit<Budget, "reserved" | "about"> }
+    | { readonly _tag: "RemoveBudget"; readonly scope: string; readonly unit: Unit }
+    | { readonly _tag: "Credit"; readonly scope: string; readonly amount: Amount }
+    | { readonly _tag: "SetStatus"; readonly scope: string; readonly unit: Unit; readonly status: BudgetStatus }
+    | { readonly _tag: "SetCaps"; readonly scope: string; readonly unit: Unit; readonly caps: Caps | undefined }
+    | { readonly _tag: "PutTenant"; readonly id: string; readonly tenant: Tenant }
+  )
+
+/** The command of a tag. */
+export type CommandOf<T extends Command["_tag"]> = Extract<Command, { readonly _tag: T }>
 
 /**
- * What each command is answered with.
+ * What the ledger gives for each command: rows and receipts, from which `Ledger.answer` makes what the protocol shows.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Answers {
-  readonly Decide: DecisionResponse
-  readonly Reserve: CreateResponse
-  readonly Commit: CommitResponse
-  readonly Release: ReleaseResponse
-  readonly Extend: ExtendResponse
-  readonly Event: EventResponse
-  readonly Get: ReservationDetail
+export interface Outcomes {
+  readonly Decide: ReceiptOf<"Advice">
+  readonly Reserve: { readonly receipt: ReceiptOf<"Hold">; readonly ttlMs: number | undefined }
+  readonly Commit: Reservation
+  readonly Release: Reservation
+  readonly Extend: { readonly extension: Extension; readonly ttlMs: number }
+  readonly Event: ReceiptOf<"Charge">
+  readonly Get: Reservation
   readonly List: ReservationPage
   readonly Balances: BalancePage
   readonly PutBudget: Budget
@@ -114,10 +147,27 @@ export interface Answers {
 }
 
 /**
+ * What each command is answered with.
+ *
  * @since 0.1.0
  * @category models
  */
-export type Answer<C extends Command> = Either.Either<Answers[C["_tag"]], Refusal>
+export interface Answers
+  extends Omit<Outcomes, "Decide" | "Reserve" | "Commit" | "Release" | "Extend" | "Event" | "Get">
+{
+  readonly Decide: DecisionResponse
+  readonly Reserve: CreateResponse
+  readonly Commit: CommitResponse
+  readonly Release: ReleaseResponse
+  readonly Extend: ExtendResponse
+  readonly Event: EventResponse
+  readonly Get: ReservationDetail
+}
 
-/** The command of a tag. */
-export type CommandOf<T extends Command["_tag"]> = Extract<Command, { readonly _tag: T }>
+/**
+ * What a step gives.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome<C extends Command> = Outcomes[C["_tag"]] | Refusal

@@ -73,17 +73,67 @@ export const parse = (scope: string): Either.Either<string, InvalidInput> => {
 
 const charset = /^[a-zA-Z0-9_.-]+$/
 
+/** A place in the tree of scopes: the scopes down to it, and those below it by level and value. */
+interface Place {
+  readonly scopes: ReadonlyArray<string>
+  readonly below: Array<Map<string, Place> | undefined>
+}
+
 /**
- * What is wrong with a subject that a budget path is to be made of, if anything.
+ * The scopes that were derived so far. The scopes of a subject that came before are the same strings in the same array: cheap to keep with
+ * every reservation, and cheap to look up.
  *
  * @since 0.1.0
- * @category guards
+ * @category models
  */
-export const problemOf = (subject: Subject): InvalidInput | undefined => {
-  const present = levels.filter((level) => subject[level] !== undefined)
-  if (present.length === 0) return invalidInput("subject", `must have at least one of ${levels.join(", ")}`)
-  const bad = present.find((level) => !charset.test(subject[level] ?? ""))
-  return bad === undefined
-    ? undefined
-    : invalidInput(`subject.${bad}`, "must contain only letters, digits, \"_\", \".\" and \"-\"", subject[bad])
+export interface Paths {
+  root: Place
+  size: number
+}
+
+const placeOf = (scopes: ReadonlyArray<string>): Place => ({ scopes, below: [] })
+
+/** @since 0.1.0 */
+export const paths = (): Paths => ({ root: placeOf([]), size: 0 })
+
+const maxPlaces = 10_000
+
+/** What is wrong with a subject that a budget path is to be made of, if anything; otherwise its scopes, as by `derive`. */
+export const scopesOf = (paths: Paths, subject: Subject): ReadonlyArray<string> | InvalidInput => {
+  let place = paths.root
+  for (let i = 0; i < levels.length; i++) {
+    const level = levels[i] as Level
+    const value = subject[level]
+    if (value === undefined) continue
+    const known = place.below[i]?.get(value)
+    if (known === undefined) return learn(paths, subject)
+    place = known
+  }
+  return place.scopes.length === 0 ? noLevel() : place.scopes
+}
+
+const noLevel = () => invalidInput("subject", `must have at least one of ${levels.join(", ")}`)
+
+const learn = (paths: Paths, subject: Subject): ReadonlyArray<string> | InvalidInput => {
+  const bad = levels.find((level) => subject[level] !== undefined && !charset.test(subject[level]))
+  if (bad !== undefined) {
+    return invalidInput(`subject.${bad}`, "must contain only letters, digits, \"_\", \".\" and \"-\"", subject[bad])
+  }
+  if (paths.size >= maxPlaces) Object.assign(paths, { root: placeOf([]), size: 0 })
+  const scopes = derive(subject)
+  let place = paths.root
+  let depth = 0
+  for (const [i, level] of levels.entries()) {
+    const value = subject[level]
+    if (value === undefined) continue
+    depth++
+    const known = place.below[i]?.get(value)
+    const next: Place = known ?? placeOf(scopes.slice(0, depth))
+    if (known === undefined) {
+      place.below[i] = (place.below[i] ?? new Map<string, Place>()).set(value, next)
+      paths.size++
+    }
+    place = next
+  }
+  return place.scopes
 }

@@ -1,182 +1,120 @@
 /**
- * Everything that a ledger remembers. Values are persistent: a step leaves the state before it intact.
+ * Everything that a ledger remembers, in tables that a step changes in place. JavaScript runs one step at a time: no lock is needed.
  */
-import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
-import type { Action } from "../protocol/Action.js"
-import type { Amount, Unit } from "../protocol/Amount.js"
-import type { Balance } from "../protocol/Balance.js"
-import type { DecisionResponse } from "../protocol/Decision.js"
-import type { EventResponse } from "../protocol/Event.js"
-import type { IdempotencyKey } from "../protocol/Idempotency.js"
-import type {
-  CommitResponse,
-  CreateResponse,
-  ExtendResponse,
-  OveragePolicy,
-  ReleaseResponse,
-  ReservationId,
-  ReservationStatus
-} from "../protocol/Reservation.js"
-import type { Subject } from "../protocol/Subject.js"
-import { type Budget, isSound, toBalance } from "./Budget.js"
-import { type Refusal, refuse } from "./Command.js"
+import type { Unit } from "../protocol/Amount.js"
+import type { EvidenceRef } from "../protocol/Evidence.js"
+import type { Budget } from "./Budget.js"
+import type { CommandOf, Refusal } from "./Command.js"
+import type { Deadlines } from "./internal/deadlines.js"
+import * as Generations from "./internal/generations.js"
+import type { LedgerEvent } from "./LedgerEvent.js"
+import type { ApiKey, Audit, Extension, Receipt, Recorded, Reservation, RowChange, Spend, Tenant } from "./Rows.js"
+import { type Paths, paths } from "./Scopes.js"
 
 /**
- * What is set for a tenant. Without a record: ALLOW_IF_AVAILABLE, 60 s, at most 1 h, 10 extensions. `status` and the policy are
- * text as stored: a value that the protocol does not know is refused when it is used.
+ * Gives an answer its evidence: called once for each fresh answer to a command that evidence is kept for, before the answer is
+ * remembered, so that a repeated request gets the same reference. It must not fail.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Tenant {
-  readonly status: "ACTIVE" | "SUSPENDED" | "CLOSED" | (string & {})
-  readonly defaultOveragePolicy?: OveragePolicy | (string & {}) | undefined
-  readonly defaultTtlMs?: number | undefined
-  readonly maxTtlMs?: number | undefined
-  readonly maxExtensions?: number | undefined
-}
+export type Attest = (
+  command: CommandOf<"Decide" | "Reserve" | "Commit" | "Release">,
+  answer: Receipt | Reservation | Refusal,
+  now: number
+) => EvidenceRef | undefined
 
 /**
- * An answer that is given again to the same key and request, until `until` (epoch ms).
+ * `idempotency: false` remembers no key: a repeated request is a new one. For callers that never repeat any.
  *
  * @since 0.1.0
- * @category models
+ * @category config
  */
-export interface Recorded<A> {
-  readonly fingerprint: string
-  readonly response: A
-  readonly until: number
+export interface Settings {
+  readonly idempotency?: boolean | undefined
+  readonly attest?: Attest | undefined
+  /** How long ended reservations, spend and audits are kept. 30 days when absent. */
+  readonly retentionMs?: number | undefined
 }
 
 /**
- * A key and the answer that it got, as long as the reservation is kept.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Settlement<A> extends Omit<Recorded<A>, "until"> {
-  readonly key: string
-}
-
-/**
- * A reservation. Its hold lies on `budgetedScopes`, the scopes that had a budget when it was made. Instants are epoch ms; `endedAt` is when
- * it left ACTIVE.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Reservation {
-  readonly id: ReservationId
-  readonly tenant: string
-  readonly status: ReservationStatus
-  readonly idempotencyKey: IdempotencyKey
-  readonly subject: Subject
-  readonly action: Action
-  readonly estimate: Amount
-  readonly affectedScopes: ReadonlyArray<string>
-  readonly budgetedScopes: ReadonlyArray<string>
-  readonly createdAt: number
-  readonly expiresAt: number
-  readonly graceMs: number
-  readonly endedAt: Option.Option<number>
-  readonly overagePolicy: OveragePolicy
-  readonly maxExtensions: number
-  readonly extensions: HashMap.HashMap<string, Omit<Settlement<ExtendResponse>, "key">>
-  readonly metadata: Option.Option<Readonly<Record<string, unknown>>>
-  readonly committed: Option.Option<Amount>
-  readonly committedMetadata: Option.Option<Readonly<Record<string, unknown>>>
-  readonly commit: Option.Option<Settlement<CommitResponse>>
-  readonly release: Option.Option<Settlement<ReleaseResponse>>
-}
-
-/**
- * `active` maps the ids of ACTIVE reservations to the last instant at which they can settle; none of them ends before `nextExpiry`.
+ * `active` holds the ACTIVE reservations, `ended` the others.
  *
  * @since 0.1.0
  * @category models
  */
 export interface State {
-  readonly budgets: HashMap.HashMap<string, Budget>
-  readonly reservations: HashMap.HashMap<string, Reservation>
-  readonly active: HashMap.HashMap<string, number>
-  readonly tenants: HashMap.HashMap<string, Tenant>
-  readonly decisions: HashMap.HashMap<string, Recorded<DecisionResponse>>
-  readonly creates: HashMap.HashMap<string, Recorded<CreateResponse>>
-  readonly events: HashMap.HashMap<string, Recorded<EventResponse>>
-  readonly nextExpiry: number
-  readonly nextPrune: number
+  readonly settings: Settings
+  readonly paths: Paths
+  readonly budgets: { readonly [U in Unit]: Map<string, Budget> }
+  readonly active: Map<string, Reservation>
+  readonly deadlines: Deadlines
+  readonly ended: Generations.Generations<Reservation>
+  readonly extensions: Map<string, Map<string, Extension>>
+  readonly records: { readonly [O in Recorded["operation"]]: Generations.Generations<Recorded> }
+  readonly spend: Generations.Generations<Spend>
+  readonly audits: Generations.Generations<Audit>
+  readonly tenants: Map<string, Tenant>
+  readonly apiKeys: Map<string, ApiKey>
+  /** The next instant at which something may be old enough to be forgotten. */
+  nextForget: number
 }
+
+/**
+ * What a step reports beside its answer: only the lists that are there are filled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Report {
+  readonly changes?: Array<RowChange> | undefined
+  readonly events?: Array<LedgerEvent> | undefined
+}
+
+const hour = 3_600_000
+const day = 24 * hour
+
+/** How long answers and ended reservations are remembered. */
+export const lifetimes = { advice: day, reserve: day, event: 7 * day, fund: day, ended: 30 * day } as const
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const empty: State = {
-  budgets: HashMap.empty(),
-  reservations: HashMap.empty(),
-  active: HashMap.empty(),
-  tenants: HashMap.empty(),
-  decisions: HashMap.empty(),
-  creates: HashMap.empty(),
-  events: HashMap.empty(),
-  nextExpiry: Infinity,
-  nextPrune: 0
+export const make = (settings: Settings = {}): State => {
+  const span = (settings.retentionMs ?? lifetimes.ended) / 5
+  return {
+    settings,
+    paths: paths(),
+    budgets: { USD_MICROCENTS: new Map(), TOKENS: new Map(), CREDITS: new Map(), RISK_POINTS: new Map() },
+    active: new Map(),
+    deadlines: [],
+    ended: Generations.make(span),
+    extensions: new Map(),
+    records: {
+      decide: Generations.make(lifetimes.advice),
+      reserve: Generations.make(lifetimes.reserve),
+      event: Generations.make(lifetimes.event),
+      fund: Generations.make(lifetimes.fund)
+    },
+    spend: Generations.make(span),
+    audits: Generations.make(span),
+    tenants: new Map(),
+    apiKeys: new Map(),
+    nextForget: -Infinity
+  }
 }
-
-/** What a handler gives: the next state with its answer, or the reason why nothing changed. */
-export type Outcome<A> = Either.Either<readonly [State, A], Refusal>
-
-const keyOf = (scope: string, unit: Unit): string => `${unit} ${scope}`
 
 /** The budget of a scope in a unit. */
-export const budgetAt = (state: State, scope: string, unit: Unit): Option.Option<Budget> =>
-  HashMap.get(state.budgets, keyOf(scope, unit))
+export const budgetAt = (state: State, scope: string, unit: Unit): Budget | undefined => state.budgets[unit].get(scope)
 
 /** The budgets that exist among scopes, in the order of the scopes. */
-export const budgetsAt = (state: State, scopes: ReadonlyArray<string>, unit: Unit): ReadonlyArray<Budget> =>
-  scopes.flatMap((scope) => Option.toArray(budgetAt(state, scope, unit)))
-
-/** As `budgetsAt`, as the protocol shows them. */
-export const balancesAt = (
-  state: State,
-  scopes: ReadonlyArray<string>,
-  unit: Unit
-): Option.Option<ReadonlyArray<Balance>> => Option.some(budgetsAt(state, scopes, unit).map(toBalance))
-
-/** Writes all of the budgets, or none when a figure would leave the int64 range. */
-export const putBudgets = (state: State, budgets: ReadonlyArray<Budget>): Either.Either<State, Refusal> => {
-  const bad = budgets.find((budget) => !isSound(budget))
-  if (bad !== undefined) {
-    return refuse("INTERNAL_ERROR", `A figure would leave the int64 range for scope: ${bad.scope}`)
+export const budgetsAt = (state: State, scopes: ReadonlyArray<string>, unit: Unit): Array<Budget> => {
+  const table = state.budgets[unit]
+  const budgets: Array<Budget> = []
+  for (let i = 0; i < scopes.length; i++) {
+    const budget = table.get(scopes[i] as string)
+    if (budget !== undefined) budgets.push(budget)
   }
-  let next = state.budgets
-  for (const budget of budgets) next = HashMap.set(next, keyOf(budget.scope, budget.unit), budget)
-  return Either.right({ ...state, budgets: next })
-}
-
-/** Forgets a budget; holds on it then settle on what is left of their path. */
-export const dropBudget = (state: State, scope: string, unit: Unit): State => ({
-  ...state,
-  budgets: HashMap.remove(state.budgets, keyOf(scope, unit))
-})
-
-/** The narrowest scope of a reservation. */
-export const pathOf = ({ affectedScopes }: Reservation): string => affectedScopes[affectedScopes.length - 1] ?? ""
-
-/** The last instant at which a reservation can be committed or released. */
-export const deadlineOf = (row: Reservation): number => row.expiresAt + row.graceMs
-
-/** Writes a reservation and keeps `active` in step with its status. */
-export const putReservation = (state: State, row: Reservation): State => {
-  const deadline = deadlineOf(row)
-  return {
-    ...state,
-    reservations: HashMap.set(state.reservations, row.id, row),
-    active: row.status === "ACTIVE"
-      ? HashMap.set(state.active, row.id, deadline)
-      : HashMap.remove(state.active, row.id),
-    nextExpiry: row.status === "ACTIVE" ? Math.min(state.nextExpiry, deadline) : state.nextExpiry
-  }
+  return budgets
 }

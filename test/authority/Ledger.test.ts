@@ -1,154 +1,187 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Budget, remaining, toBalance } from "effect-cycles/authority/Budget"
-import type { Answer, CommandOf } from "effect-cycles/authority/Command"
-import { advance, step } from "effect-cycles/authority/Ledger"
-import { deadlineOf, empty, type State } from "effect-cycles/authority/State"
+import { type Budget, Budget as BudgetRow, type Figures, remaining } from "effect-cycles/authority/Budget"
+import { type Command, type CommandOf, isRefusal, type Outcome } from "effect-cycles/authority/Command"
+import * as Ledger from "effect-cycles/authority/Ledger"
+import * as Rows from "effect-cycles/authority/Rows"
+import type { State } from "effect-cycles/authority/State"
 import { Amount } from "effect-cycles/protocol/Amount"
 import { IdempotencyKey } from "effect-cycles/protocol/Idempotency"
+import { canonical } from "effect-cycles/protocol/Json"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
-import { agentSteps, anySteps, budgetOf, start, type Step } from "./support/commands.js"
-
-const budgetsOf = (state: State): ReadonlyArray<Budget> => Array.from(HashMap.values(state.budgets))
-const rowsOf = (state: State) => Array.from(HashMap.values(state.reservations))
+import * as Schema from "effect/Schema"
+import { agentSteps, anySteps, budgetOf, ledgerOf, start, type Step } from "./support/commands.js"
+import { makeModel } from "./support/model.js"
 
 interface Moment extends Step {
-  readonly before: State
-  readonly after: State
+  readonly state: State
+  readonly before: Rows.Rows
+  readonly after: Rows.Rows
   readonly now: number
-  readonly answer: Answer<Step["command"]>
+  readonly outcome: Outcome<Command>
+  /** What was written for the command, without what only expired before it. */
+  readonly changes: ReadonlyArray<Rows.RowChange>
 }
 
 /** Runs the steps and shows each of them. */
 const play = (steps: ReadonlyArray<Step>, look: (moment: Moment) => void): State => {
-  let state = start
+  const state = ledgerOf(...start)
   let now = 10_000
   for (const { command, wait } of steps) {
     now = Math.max(0, now + wait)
-    const before = advance(state, now)
-    const [after, answer] = step(before, command, now)
-    look({ command, wait, before, after, now, answer })
-    state = after
+    Ledger.advance(state, now)
+    const before = Ledger.rowsOf(state)
+    const changes: Array<Rows.RowChange> = []
+    const outcome = Ledger.step(state, command, now, { changes })
+    look({ command, wait, state, before, after: Ledger.rowsOf(state), now, outcome, changes })
   }
   return state
 }
 
-const heldOn = (state: State, { scope, unit }: Budget): bigint =>
-  rowsOf(state)
-    .filter((row) => row.status === "ACTIVE" && row.estimate.unit === unit && row.budgetedScopes.includes(scope))
-    .reduce((n, row) => n + row.estimate.amount, 0n)
+const heldOn = ({ reservations }: Rows.Rows, { scope, unit }: Budget): bigint =>
+  reservations
+    .filter((row) => row.status === "ACTIVE" && row.unit === unit && row.budgetedScopes.includes(scope))
+    .reduce((n, row) => n + row.estimate, 0n)
 
-const changeOf = (f: (budget: Budget) => bigint, scopes: ReadonlyArray<string>, { after, before }: Moment) =>
-  scopes.map((scope) => {
-    const of = (state: State) => Option.map(HashMap.get(state.budgets, `TOKENS ${scope}`), f)
-    return Option.getOrElse(of(after), () => 0n) - Option.getOrElse(of(before), () => 0n)
-  })
+const shown = (figures: ReadonlyArray<Figures>): string =>
+  figures.map((f) => `${f.scope} ${remaining(f)}/${f.reserved}/${f.spent}/${f.debt}${f.isOverLimit ? "!" : ""}`)
+    .join(", ")
 
-const allEqual = (changes: ReadonlyArray<bigint>, expected: bigint) =>
-  assert.deepStrictEqual(changes, changes.map(() => expected))
-
-const scopesOf = ({ after }: Moment, id: string) => {
-  const row = HashMap.unsafeGet(after.reservations, id)
-  return row.budgetedScopes.filter((scope) => HashMap.has(after.budgets, `TOKENS ${scope}`))
+/** An outcome in the words of the model. */
+const wordsOf = (command: Command, outcome: Outcome<Command>): string => {
+  if (isRefusal(outcome)) return outcome.code
+  if ("receipt" in outcome) {
+    const { balances = [], decision, reasonCode, reservationId } = outcome.receipt
+    return decision === "DENY"
+      ? `DENY ${reasonCode}`
+      : `${decision} ${reservationId === undefined ? "" : `${reservationId} `}${shown(balances)}`
+  }
+  if ("extension" in outcome) return `EXTENDED ${outcome.extension.expiresAt} ${shown(outcome.extension.balances)}`
+  if ("eventId" in outcome) return `APPLIED ${outcome.eventId} ${outcome.charged} ${shown(outcome.balances)}`
+  if ("settled" in outcome) {
+    const amount = command._tag === "Commit" ? outcome.charged : outcome.estimate
+    return `${outcome.status} ${amount} ${shown(outcome.settled?.balances ?? [])}`
+  }
+  return "done"
 }
 
-const charged = (answer: unknown): bigint => (answer as { charged: Amount }).charged.amount
+const codecs: { readonly [table: string]: Schema.Schema<unknown, unknown> } = {
+  budgets: BudgetRow,
+  reservations: Rows.Reservation,
+  extensions: Rows.Extension,
+  spend: Rows.Spend,
+  records: Rows.Recorded,
+  tenants: Rows.Tenant,
+  apiKeys: Rows.ApiKey,
+  audits: Rows.Audit
+} as never
+
+const encode = (table: string, row: unknown): unknown =>
+  table === "tenants" ? row : Schema.encodeSync(codecs[table]!)(row)
+
+/** The texts of the rows as a store would write them, in an order of their own, so that two ledgers can be compared. */
+const sorted = (rows: Rows.Rows) =>
+  Object.entries(rows).map(([table, list]: readonly [string, ReadonlyArray<unknown>]) =>
+    list.map((row) => canonical(encode(table, row))).sort()
+  )
+
+/** A change as a store would write it and read it again: through the row's schema and the text of JSON. */
+const throughText = (change: Rows.RowChange): Rows.RowChange => {
+  if (change._tag !== "Put") return change
+  const codec = codecs[change.table]!
+  const text = JSON.stringify(Schema.encodeSync(codec)(change.row))
+  return { ...change, row: Schema.decodeUnknownSync(codec)(JSON.parse(text)) } as Rows.RowChange
+}
 
 describe("any commands, in any order", () => {
+  it.prop("give the answers of the naive model, and leave its figures", [anySteps], ([steps]) => {
+    const model = makeModel()
+    for (const command of start) model.run(command, 0)
+    play(steps, ({ after, command, now, outcome }) => {
+      assert.strictEqual(wordsOf(command, outcome), model.run(command, now))
+      assert.deepStrictEqual(new Map(after.budgets.map((budget) => [budget.scope, shown([budget])])), model.figures())
+    })
+  })
+
   it.prop("keep the figures of every budget together", [anySteps], ([steps]) => {
     play(steps, ({ after }) => {
-      for (const budget of budgetsOf(after)) {
-        const shown = toBalance(budget)
-        const figure = (amount: Option.Option<Amount>) =>
-          Option.match(amount, { onNone: () => 0n, onSome: (a) => a.amount })
-        const used = figure(shown.spent) + figure(shown.reserved) + figure(shown.debt)
-        assert.strictEqual(shown.remaining.amount, figure(shown.allocated) - used)
+      for (const budget of after.budgets) {
+        assert.strictEqual(remaining(budget), budget.allocated - budget.spent - budget.reserved - budget.debt)
         assert.isTrue(budget.reserved >= 0n && budget.spent >= 0n && budget.debt >= 0n)
         assert.strictEqual(budget.reserved, heldOn(after, budget))
       }
     })
   })
 
-  it.prop("know which reservations are ACTIVE and when the first of them ends", [anySteps], ([steps]) => {
-    play(steps, ({ after, now }) => {
-      const active = rowsOf(after).filter(({ status }) => status === "ACTIVE")
-      assert.deepStrictEqual(
-        new Map(HashMap.entries(after.active)),
-        new Map(active.map((row) => [row.id, deadlineOf(row)]))
-      )
-      for (const row of active) assert.isTrue(deadlineOf(row) >= Math.min(now, after.nextExpiry))
-      assert.isTrue(active.every((row) => after.nextExpiry <= deadlineOf(row)))
-    })
-  })
-
-  it.prop("change every budget of the path by the same, or none", [anySteps], ([steps]) => {
-    play(steps, (moment) => {
-      const { after, answer, before, command } = moment
-      if (Either.isLeft(answer)) return assert.strictEqual(after, before)
-      const isNew = before.reservations !== after.reservations
-      if (command._tag === "Reserve" && isNew) {
-        allEqual(
-          changeOf(({ reserved }) => reserved, scopesOf(moment, command.id), moment),
-          command.request.estimate.amount
-        )
-      }
-      if (command._tag === "Commit" && isNew) {
-        const { estimate } = HashMap.unsafeGet(after.reservations, command.reservationId)
-        const scopes = scopesOf(moment, command.reservationId)
-        allEqual(changeOf(({ reserved }) => reserved, scopes, moment), -estimate.amount)
-        allEqual(changeOf(remaining, scopes, moment), estimate.amount - charged(answer.right))
-      }
-      if (command._tag === "Release" && isNew) {
-        const { estimate } = HashMap.unsafeGet(after.reservations, command.reservationId)
-        allEqual(changeOf(remaining, scopesOf(moment, command.reservationId), moment), estimate.amount)
-      }
+  it.prop("change nothing when they are refused", [anySteps], ([steps]) => {
+    play(steps, ({ after, before, changes, outcome }) => {
+      if (!isRefusal(outcome)) return
+      assert.deepStrictEqual(after, before)
+      assert.isEmpty(changes)
     })
   })
 
   it.prop("give the same answer to the same command, and change nothing the second time", [anySteps], ([steps]) => {
-    play(steps, ({ after, answer, command, now }) => {
+    play(steps, ({ after, command, now, outcome, state }) => {
       const mayRepeat = ["Reserve", "Commit", "Release", "Extend", "Event"].includes(command._tag)
-      if (!mayRepeat || Either.isLeft(answer)) return
-      const [again, replayed] = step(after, command, now)
-      assert.deepStrictEqual(replayed, answer)
-      assert.strictEqual(again, after)
-    })
-  })
-
-  it.prop("leave the state before them as it was", [anySteps], ([steps]) => {
-    play(steps, ({ after, answer, before, command, now }) => {
-      const [twin, twinAnswer] = step(before, command, now)
-      assert.deepStrictEqual(twinAnswer, answer)
-      assert.deepStrictEqual(
-        new Map(HashMap.entries(twin.budgets)),
-        new Map(HashMap.entries(after.budgets))
-      )
+      if (!mayRepeat || isRefusal(outcome)) return
+      const changes: Array<Rows.RowChange> = []
+      assert.deepStrictEqual(Ledger.step(state, command, now, { changes }), outcome)
+      assert.isEmpty(changes)
+      assert.deepStrictEqual(Ledger.rowsOf(state), after)
     })
   })
 
   it.prop("never hold or owe more than there is", [agentSteps], ([steps]) => {
-    play(steps, ({ after, answer, before, command }) => {
-      for (const budget of budgetsOf(after)) {
+    play(steps, ({ after, before, command, outcome }) => {
+      for (const budget of after.budgets) {
         assert.isTrue(budget.debt <= budget.overdraftLimit)
         assert.isTrue(budget.spent + budget.reserved <= budget.allocated)
       }
-      if (command._tag === "Reserve" && Either.isRight(answer) && before.active !== after.active) {
-        const { budgetedScopes } = HashMap.unsafeGet(after.reservations, command.id)
-        for (const budget of budgetsOf(after)) {
-          if (budgetedScopes.includes(budget.scope)) assert.isTrue(remaining(budget) >= 0n)
-        }
+      if (command._tag !== "Reserve" || isRefusal(outcome)) return
+      if (before.reservations.length === after.reservations.length) return
+      const { budgetedScopes } = after.reservations.find(({ id }) => id === command.id)!
+      for (const budget of after.budgets) {
+        if (budgetedScopes.includes(budget.scope)) assert.isTrue(remaining(budget) >= 0n)
       }
     })
   })
 
+  it.prop("are told by their changes alone: the rows again, through text, and the same answers from then on", [
+    anySteps,
+    anySteps
+  ], ([steps, more]) => {
+    const state = Ledger.make()
+    const twin = Ledger.make()
+    let now = 10_000
+    const run = (command: Command) => {
+      const changes: Array<Rows.RowChange> = []
+      const outcome = Ledger.step(state, command, now, { changes })
+      for (const change of changes) Ledger.apply(twin, throughText(change))
+      return outcome
+    }
+    for (const command of start) run(command)
+    for (const { command, wait } of steps) {
+      now += Math.max(-9000, wait)
+      run(command)
+    }
+    assert.deepStrictEqual(sorted(Ledger.rowsOf(twin)), sorted(Ledger.rowsOf(state)))
+    const opened = Ledger.fromRows(Ledger.rowsOf(twin))
+    for (const { command, wait } of more) {
+      now += wait
+      assert.strictEqual(wordsOf(command, Ledger.step(opened, command, now)), wordsOf(command, run(command)))
+    }
+    assert.deepStrictEqual(sorted(Ledger.rowsOf(opened)), sorted(Ledger.rowsOf(state)))
+  })
+
   it.prop("end with nothing held when time has passed", [anySteps], ([steps]) => {
-    const end = advance(play(steps, () => {}), 10_000_000)
-    assert.isTrue(budgetsOf(end).every(({ reserved }) => reserved === 0n))
-    assert.strictEqual(HashMap.size(end.active), 0)
-    assert.strictEqual(end.nextExpiry, Infinity)
+    const end = play(steps, () => {})
+    Ledger.advance(end, 10_000_000)
+    assert.isTrue(Ledger.rowsOf(end).budgets.every(({ reserved }) => reserved === 0n))
+    assert.strictEqual(end.active.size, 0)
+    assert.isEmpty(end.deadlines)
+    Ledger.advance(end, 0)
+    assert.strictEqual(end.active.size, 0)
   })
 })
 
@@ -175,11 +208,11 @@ const event = (id: string, n: number | bigint) => ({
   }
 } as const satisfies CommandOf<"Event">)
 
-const decide = {
+const decide = (n = 1) => ({
   _tag: "Decide",
   tenant: "acme",
-  request: { idempotencyKey: IdempotencyKey.make("d"), subject, action, estimate: Amount.tokens(1) }
-} as const satisfies CommandOf<"Decide">
+  request: { idempotencyKey: IdempotencyKey.make("d"), subject, action, estimate: Amount.tokens(n) }
+} as const satisfies CommandOf<"Decide">)
 
 const commit = (reservationId: string, n: number | bigint) => ({
   _tag: "Commit",
@@ -188,11 +221,22 @@ const commit = (reservationId: string, n: number | bigint) => ({
   request: { idempotencyKey: IdempotencyKey.make("c"), actual: Amount.tokens(n) }
 } as const satisfies CommandOf<"Commit">)
 
-const codeOf = (answer: Either.Either<unknown, { readonly code: string }>) =>
-  Either.match(answer, { onLeft: ({ code }) => code, onRight: () => "none" })
+const codeOf = (outcome: Outcome<Command>) => isRefusal(outcome) ? outcome.code : "none"
 
-const idOf = (answer: Answer<CommandOf<"Reserve">>): string =>
-  Option.getOrThrow(Either.getOrThrow(answer).reservationId)
+const idOf = (outcome: Outcome<CommandOf<"Reserve">>): string | undefined =>
+  isRefusal(outcome) ? outcome.code : outcome.receipt.reservationId
+
+const countsOf = (state: State) => {
+  const { records, reservations, spend } = Ledger.rowsOf(state)
+  const of = (operation: string) => records.filter((row) => row.operation === operation).length
+  return {
+    reserve: of("reserve"),
+    decide: of("decide"),
+    event: of("event"),
+    reservations: reservations.length,
+    spend: spend.length
+  }
+}
 
 const max = 9223372036854775807n
 const hour = 3_600_000
@@ -200,93 +244,121 @@ const day = 24 * hour
 
 describe("the edges", () => {
   it("a figure beyond int64 is refused and changes nothing", () => {
-    const [rich] = step(empty, budgetOf("tenant:acme", max, 0), 0)
-    const [same, credit] = step(rich, { _tag: "Credit", scope: "tenant:acme", amount: Amount.tokens(1) }, 0)
-    assert.strictEqual(codeOf(credit), "INTERNAL_ERROR")
-    assert.strictEqual(same, rich)
-    const put = budgetOf("tenant:acme", 0, 0) as CommandOf<"PutBudget">
-    const [indebted] = step(
-      empty,
-      { ...put, budget: { ...put.budget, allocated: max, spent: max - 1n, overdraftLimit: max } },
-      0
+    const rich = ledgerOf(budgetOf("tenant:acme", max, 0))
+    const before = Ledger.rowsOf(rich)
+    assert.strictEqual(
+      codeOf(Ledger.step(rich, { _tag: "Credit", scope: "tenant:acme", amount: Amount.tokens(1) }, 0)),
+      "INTERNAL_ERROR"
     )
-    const [spent] = step(indebted, event("e", max), 0)
-    const [unchanged, answer] = step(spent, event("f", 2n), 0)
-    assert.strictEqual(codeOf(answer), "OVERDRAFT_LIMIT_EXCEEDED")
-    assert.strictEqual(unchanged, spent)
+    assert.deepStrictEqual(Ledger.rowsOf(rich), before)
+    const put = budgetOf("tenant:acme", 0, 0) as CommandOf<"PutBudget">
+    const full = { ...put.budget, allocated: max, spent: max - 1n, debt: max - 1n, overdraftLimit: max }
+    const indebted = ledgerOf({ ...put, budget: full })
+    const owed = Ledger.rowsOf(indebted)
+    assert.strictEqual(codeOf(Ledger.step(indebted, event("f", 2n), 0)), "OVERDRAFT_LIMIT_EXCEEDED")
+    assert.deepStrictEqual(Ledger.rowsOf(indebted).budgets, owed.budgets)
+    const deep = ledgerOf({ ...put, budget: { ...full, allocated: 0n, spent: 2n, debt: 0n } })
+    assert.strictEqual(codeOf(Ledger.step(deep, event("g", max), 0)), "INTERNAL_ERROR")
   })
 
   it("answers are remembered as long as the protocol says, and then forgotten", () => {
-    const [s1] = step(start, reserve("r", 10, { gracePeriod: Duration.zero }), 0)
-    const [s2] = step(s1, event("e", 10), 0)
-    const [s3] = step(s2, decide, 0)
-    const [, same] = step(
-      s3,
-      reserve("other", 10, { idempotencyKey: IdempotencyKey.make("r"), gracePeriod: Duration.zero }),
-      day
-    )
-    assert.strictEqual(idOf(same), "r")
-    const late = advance(s3, day + 1)
-    assert.deepStrictEqual([HashMap.size(late.creates), HashMap.size(late.decisions), HashMap.size(late.events)], [
-      0,
-      0,
-      1
-    ])
-    const [, fresh] = step(s3, reserve("other", 20, { idempotencyKey: IdempotencyKey.make("r") }), day + 1)
-    assert.strictEqual(idOf(fresh), "other")
-    assert.strictEqual(HashMap.size(advance(s3, 7 * day + 1).events), 0)
-    const ended = advance(s3, 7 * day)
-    assert.strictEqual(HashMap.size(advance(ended, 37 * day).reservations), 1)
-    assert.strictEqual(HashMap.size(advance(ended, 37 * day + hour).reservations), 0)
+    const state = ledgerOf(...start)
+    Ledger.step(state, reserve("r", 10, { gracePeriod: Duration.zero }), 0)
+    Ledger.step(state, event("e", 10), 0)
+    Ledger.step(state, decide(), 0)
+    const again = reserve("other", 10, { idempotencyKey: IdempotencyKey.make("r"), gracePeriod: Duration.zero })
+    assert.strictEqual(idOf(Ledger.step(state, again, day)), "r")
+    const fresh = reserve("other", 20, { idempotencyKey: IdempotencyKey.make("r") })
+    assert.strictEqual(idOf(Ledger.step(state, fresh, day + 1)), "other")
+    Ledger.advance(state, 2 * day + hour)
+    assert.deepStrictEqual(countsOf(state), { reserve: 1, decide: 0, event: 1, reservations: 2, spend: 1 })
+    Ledger.advance(state, 14 * day)
+    assert.deepStrictEqual(countsOf(state), { reserve: 0, decide: 0, event: 0, reservations: 2, spend: 1 })
+    Ledger.advance(state, 31 * day)
+    assert.strictEqual(countsOf(state).reservations, 2)
+    Ledger.advance(state, 38 * day)
+    assert.deepStrictEqual(countsOf(state), { reserve: 0, decide: 0, event: 0, reservations: 0, spend: 0 })
   })
 
-  it("between two hourly clean-ups an old record counts for nothing", () => {
-    const [s1] = step(start, decide, 1000)
-    const cleaned = advance(s1, day)
-    const [next, answer] = step(
-      cleaned,
-      { ...decide, request: { ...decide.request, estimate: Amount.tokens(2) } },
-      day + 1001
-    )
-    assert.strictEqual(codeOf(answer), "none")
-    assert.notStrictEqual(next, cleaned)
+  it("what is forgotten is told, and a store that forgets the same has the same rows", () => {
+    const [state, twin] = [ledgerOf(...start), ledgerOf(...start)]
+    for (let now = 0; now < 100 * day; now += 5 * hour) {
+      const changes: Array<Rows.RowChange> = []
+      const id = `r${now}`
+      Ledger.step(state, reserve(id, 1), now, { changes })
+      Ledger.step(
+        state,
+        { ...decide(), request: { ...decide().request, idempotencyKey: IdempotencyKey.make(id) } },
+        now,
+        {
+          changes
+        }
+      )
+      const extend = { idempotencyKey: IdempotencyKey.make("x"), extendBy: Duration.seconds(1) }
+      Ledger.step(state, { _tag: "Extend", tenant: "acme", reservationId: id, request: extend }, now, { changes })
+      for (const change of changes) Ledger.apply(twin, change)
+      assert.isBelow(countsOf(state).reservations, 40 * 5)
+      assert.isBelow(countsOf(state).decide, 2 * 5 + 1)
+    }
+    assert.deepStrictEqual(sorted(Ledger.rowsOf(twin)), sorted(Ledger.rowsOf(state)))
+    assert.isBelow(state.extensions.size, 40 * 5)
+  })
+
+  it("an old record counts for nothing, even before it is forgotten", () => {
+    const state = ledgerOf(...start)
+    Ledger.step(state, decide(), 1000)
+    Ledger.advance(state, day)
+    assert.strictEqual(codeOf(Ledger.step(state, decide(2), day + 1000)), "IDEMPOTENCY_MISMATCH")
+    assert.strictEqual(codeOf(Ledger.step(state, decide(2), day + 1001)), "none")
   })
 
   it("a reservation whose budgets are gone still settles", () => {
-    const [s1] = step(start, reserve("r", 10), 0)
-    const [s2] = step(s1, { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" }, 0)
-    const [s3, answer] = step(s2, commit("r", 15), 0)
-    assert.deepStrictEqual(
-      Either.map(answer, ({ balances, charged }) => [balances, charged.amount]),
-      Either.right([
-        Option.some([]),
-        15n
-      ])
-    )
-    assert.strictEqual(
-      codeOf(step(s3, { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" }, 0)[1]),
-      "NOT_FOUND"
-    )
+    const state = ledgerOf(...start)
+    Ledger.step(state, reserve("r", 10), 0)
+    const remove = { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" } as const
+    Ledger.step(state, remove, 0)
+    assert.strictEqual(wordsOf(commit("r", 15), Ledger.step(state, commit("r", 15), 0)), "COMMITTED 15 ")
+    assert.strictEqual(codeOf(Ledger.step(state, remove, 0)), "NOT_FOUND")
   })
 
   it("when one reservation expires, another one at its very last instant still settles", () => {
     const ttl = { gracePeriod: Duration.zero, ttl: Duration.seconds(1) }
-    const [s1] = step(start, reserve("r", 10, ttl), 0)
-    const [s2] = step(s1, reserve("s", 20, ttl), 1)
-    assert.strictEqual(codeOf(step(s2, commit("r", 10), 1001)[1]), "RESERVATION_EXPIRED")
-    assert.strictEqual(codeOf(step(s2, commit("s", 20), 1001)[1]), "none")
+    const state = ledgerOf(...start)
+    Ledger.step(state, reserve("r", 10, ttl), 0)
+    Ledger.step(state, reserve("s", 20, ttl), 1)
+    assert.strictEqual(codeOf(Ledger.step(state, commit("r", 10), 1001)), "RESERVATION_EXPIRED")
+    assert.strictEqual(codeOf(Ledger.step(state, commit("s", 20), 1001)), "none")
+  })
+
+  it("a clock that goes back brings nothing back", () => {
+    const state = ledgerOf(...start)
+    Ledger.step(state, reserve("r", 10, { ttl: Duration.seconds(1) }), 10_000)
+    Ledger.advance(state, 20_000)
+    assert.strictEqual(codeOf(Ledger.step(state, commit("r", 10), 10_500)), "RESERVATION_EXPIRED")
+    assert.strictEqual(Ledger.rowsOf(state).budgets[0]?.reserved, 0n)
+    assert.strictEqual(codeOf(Ledger.step(state, reserve("s", 10), 5000)), "none")
+    assert.strictEqual(codeOf(Ledger.step(state, commit("s", 10), 4000)), "none")
   })
 
   it("a budget that comes back holds what is still reserved on it", () => {
-    const [s1] = step(start, reserve("r", 10), 0)
-    const [s2] = step(s1, { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" }, 0)
-    const [, answer] = step(s2, budgetOf("tenant:acme", 50, 0), 0)
-    assert.deepStrictEqual(Either.map(answer as Either.Either<Budget>, ({ reserved }) => reserved), Either.right(10n))
+    const state = ledgerOf(...start)
+    Ledger.step(state, reserve("r", 10), 0)
+    Ledger.step(state, { _tag: "RemoveBudget", scope: "tenant:acme", unit: "TOKENS" }, 0)
+    Ledger.step(state, budgetOf("tenant:acme", 50, 0), 0)
+    assert.strictEqual(state.budgets.TOKENS.get("tenant:acme")?.reserved, 10n)
   })
 
   it("a subject or an action that cannot be billed is refused before the ledger looks at it", () => {
-    for (const request of [{ subject: {} }, { subject: { agent: "a b" } }, { action: { kind: "k", name: " " } }]) {
-      assert.strictEqual(codeOf(step(start, reserve("r", 1, request), 0)[1]), "INVALID_REQUEST")
+    const state = ledgerOf(...start)
+    const bad = [
+      { subject: {} },
+      { subject: { agent: "a b" } },
+      { subject: { tenant: "" } },
+      { action: { kind: " ", name: "n" } },
+      { action: { kind: "k", name: " " } }
+    ]
+    for (const request of bad) {
+      assert.strictEqual(codeOf(Ledger.step(state, reserve("r", 1, request), 0)), "INVALID_REQUEST")
     }
   })
 
@@ -295,11 +367,35 @@ describe("the edges", () => {
       const command = event("e", 1)
       return { ...command, request: { ...command.request, clientTime: DateTime.unsafeMake(ms) } }
     }
-    const [s1] = step(start, at(1), 0)
-    assert.strictEqual(codeOf(step(s1, at(1), 0)[1]), "none")
-    assert.strictEqual(codeOf(step(s1, at(2), 0)[1]), "IDEMPOTENCY_MISMATCH")
-    const [s2] = step(start, reserve("r", 1, { ttl: Duration.seconds(60) }), 0)
-    assert.strictEqual(codeOf(step(s2, reserve("r", 1, { ttl: Duration.minutes(1) }), 0)[1]), "none")
-    assert.strictEqual(codeOf(step(s2, reserve("r", 1, { ttl: Duration.seconds(61) }), 0)[1]), "IDEMPOTENCY_MISMATCH")
+    const state = ledgerOf(...start)
+    Ledger.step(state, at(1), 0)
+    assert.strictEqual(codeOf(Ledger.step(state, at(1), 0)), "none")
+    assert.strictEqual(codeOf(Ledger.step(state, at(2), 0)), "IDEMPOTENCY_MISMATCH")
+    Ledger.step(state, reserve("r", 1, { ttl: Duration.seconds(60) }), 0)
+    assert.strictEqual(codeOf(Ledger.step(state, reserve("r", 1, { ttl: Duration.minutes(1) }), 0)), "none")
+    assert.strictEqual(
+      codeOf(Ledger.step(state, reserve("r", 1, { ttl: Duration.seconds(61) }), 0)),
+      "IDEMPOTENCY_MISMATCH"
+    )
+  })
+
+  it("without idempotency a repeated key is a new request", () => {
+    const state = Ledger.make({ idempotency: false })
+    for (const command of start) Ledger.step(state, command, 0)
+    Ledger.step(state, reserve("r", 10), 0)
+    assert.strictEqual(idOf(Ledger.step(state, { ...reserve("r", 10), id: "s" }, 0)), "s")
+    assert.strictEqual(codeOf(Ledger.step(state, commit("r", 10), 0)), "none")
+    assert.strictEqual(codeOf(Ledger.step(state, commit("r", 10), 0)), "RESERVATION_FINALIZED")
+    assert.isEmpty(Ledger.rowsOf(state).records)
+  })
+
+  it("more subjects than the ledger learns by heart", () => {
+    const state = ledgerOf(...start)
+    for (let i = 0; i < 25_000; i++) {
+      const request = { subject: { tenant: "acme", agent: `a${i}` }, estimate: Amount.tokens(0) }
+      const outcome = Ledger.step(state, reserve(`r${i}`, 0, request), i)
+      assert.isFalse(isRefusal(outcome))
+    }
+    assert.isAtMost(state.paths.size, 10_002)
   })
 })

@@ -12,8 +12,8 @@ import * as Json from "../../protocol/Json.js"
 import { type ReservationFilter, SortBy } from "../../protocol/ReservationQuery.js"
 import { levels } from "../../protocol/Subject.js"
 import { type Refusal, refuse } from "../Command.js"
+import type { Reservation } from "../Rows.js"
 import * as Scopes from "../Scopes.js"
-import { pathOf, type Reservation } from "../State.js"
 
 /** A page of anything, and where the next one begins. */
 export interface Page<A> {
@@ -60,7 +60,7 @@ const valueOf = (row: Reservation, by: SortKey): string | undefined => {
     case "status":
       return row.status
     case "reserved":
-      return row.estimate.amount.toString()
+      return row.estimate.toString()
     case "created_at_ms":
       return row.createdAt.toString()
     case "expires_at_ms":
@@ -100,9 +100,11 @@ const readCursor = (text: string): Either.Either<typeof Cursor.Type, Refusal> =>
     Either.orElse(() => badCursor("it did not come from a listing"))
   )
 
+const pathOf = ({ affectedScopes }: Reservation): string => affectedScopes[affectedScopes.length - 1] ?? ""
+
 /** When a row was committed or released. */
 export const finalizedAt = ({ endedAt, status }: Reservation): number | undefined =>
-  status === "EXPIRED" ? undefined : Option.getOrUndefined(endedAt)
+  status === "EXPIRED" ? undefined : endedAt
 
 interface Window {
   readonly prefix: string

@@ -3,88 +3,99 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
+import type { DecisionRequest } from "../../protocol/Decision.js"
 import type { EventRequest } from "../../protocol/Event.js"
 import { canonical } from "../../protocol/Json.js"
-import type { CreateRequest, ExtendRequest } from "../../protocol/Reservation.js"
-import { type Refusal, refuse } from "../Command.js"
-import type { Recorded, Reservation, State } from "../State.js"
+import type { CommitRequest, CreateRequest, ExtendRequest, ReleaseRequest } from "../../protocol/Reservation.js"
+import { type Refusal, refusal } from "../Command.js"
+import type { Receipt, Recorded } from "../Rows.js"
+import type { State } from "../State.js"
+import * as Generations from "./generations.js"
 
 /** Grace of a reservation that asks for none. */
 export const defaultGraceMs = 5000
 
-const millis = (duration: Duration.Duration | undefined) =>
-  duration === undefined ? undefined : Duration.toMillis(duration)
+const millis = (duration: Duration.Duration | undefined) => duration === undefined ? null : Duration.toMillis(duration)
 
-/** The canonical text of a request that has no instants or durations. */
-export const fingerprint: (request: object) => string = canonical
+/** Maps have no order of their own; the rest of a request is written in one order. */
+const free = (map: object | undefined) => map === undefined ? null : canonical(map)
+
+const who = ({ action, subject }: Pick<CreateRequest, "action" | "subject">) =>
+  [
+    subject.tenant,
+    subject.workspace,
+    subject.app,
+    subject.workflow,
+    subject.agent,
+    subject.toolset,
+    free(subject.dimensions),
+    action.kind,
+    action.name,
+    action.tags ?? null
+  ] as const
+
+/** Quick, exact, and the same for the same request: the text of a flat list. */
+const print = (...parts: ReadonlyArray<unknown>): string => JSON.stringify(parts)
+
+export const decidePrint = (request: DecisionRequest): string => {
+  const { estimate, metadata } = request
+  return print(estimate.unit, estimate.amount.toString(), free(metadata), ...who(request))
+}
 
 /** Spelling out the default grace or `dry_run: false` changes nothing; any other default does. */
-export const createFingerprint = (request: CreateRequest): string =>
-  canonical({
-    ...request,
-    ttl: millis(request.ttl),
-    gracePeriod: millis(request.gracePeriod) ?? defaultGraceMs,
-    dryRun: request.dryRun ?? false
-  })
+export const createPrint = (request: CreateRequest): string => {
+  const { dryRun, estimate, gracePeriod, metadata, overagePolicy, ttl } = request
+  return print(
+    estimate.unit,
+    estimate.amount.toString(),
+    millis(ttl),
+    millis(gracePeriod) ?? defaultGraceMs,
+    overagePolicy,
+    dryRun ?? false,
+    free(metadata),
+    ...who(request)
+  )
+}
 
-export const extendFingerprint = (request: ExtendRequest): string =>
-  canonical({ ...request, extendBy: Duration.toMillis(request.extendBy) })
+export const commitPrint = ({ actual, metadata, metrics }: CommitRequest): string =>
+  print(actual.unit, actual.amount.toString(), free(metrics), free(metadata))
 
-export const eventFingerprint = (request: EventRequest): string =>
-  canonical({
-    ...request,
-    clientTime: request.clientTime === undefined ? undefined : DateTime.toEpochMillis(request.clientTime)
-  })
+export const releasePrint = ({ reason }: ReleaseRequest): string => print(reason)
 
-/** One key space per tenant. The length keeps `a` + `bc` apart from `ab` + `c`. */
-export const recordKey = (tenant: string, key: string): string => `${tenant.length}:${tenant}${key}`
+export const extendPrint = ({ extendBy, metadata }: ExtendRequest): string => print(millis(extendBy), free(metadata))
 
-const mismatch = (): Either.Either<never, Refusal> =>
-  refuse("IDEMPOTENCY_MISMATCH", "The idempotency key was used with another request")
+export const eventPrint = (request: EventRequest): string => {
+  const { actual, clientTime, metadata, metrics, overagePolicy } = request
+  return print(
+    actual.unit,
+    actual.amount.toString(),
+    overagePolicy,
+    free(metrics),
+    clientTime === undefined ? null : DateTime.toEpochMillis(clientTime),
+    free(metadata),
+    ...who(request)
+  )
+}
 
-/** The answer that was given to the key, if any; a mismatch when the request was another one. */
-export const replay = <A>(
-  recorded: Option.Option<{ readonly fingerprint: string; readonly response: A }>,
-  fingerprint: string
-): Option.Option<Either.Either<A, Refusal>> =>
-  Option.map(recorded, (record) => record.fingerprint === fingerprint ? Either.right(record.response) : mismatch())
+/** One key space per owner. The length keeps `a` + `bc` apart from `ab` + `c`. */
+export const recordKey = (owner: string, key: string): string => `${owner.length}:${owner}${key}`
 
-/** The record of a key, unless its time is over. */
-export const recall = <A>(
-  records: HashMap.HashMap<string, Recorded<A>>,
+export const mismatch: Refusal = refusal(
+  "IDEMPOTENCY_MISMATCH",
+  "The idempotency key was used with another request"
+)
+
+/** What was answered to the key, unless its time is over; a mismatch when the request was another one. */
+export const recall = (
+  { records, settings }: State,
+  operation: Recorded["operation"],
+  owner: string,
   key: string,
+  print: string,
   now: number
-): Option.Option<Recorded<A>> => Option.filter(HashMap.get(records, key), ({ until }) => now <= until)
-
-/** What is left of a lease according to the answer that is given again. */
-export const ttlLeft = (row: Option.Option<Reservation>, expiresAt: DateTime.Utc, now: number): Duration.Duration =>
-  Option.exists(row, ({ status }) => status === "ACTIVE")
-    ? Duration.millis(Math.max(0, DateTime.toEpochMillis(expiresAt) - now))
-    : Duration.zero
-
-const hour = 3_600_000
-const day = 24 * hour
-
-/** How long answers and ended reservations are remembered. */
-export const lifetimes = { advice: day, reserve: day, event: 7 * day, ended: 30 * day } as const
-
-/** Once an hour, forgets what has outlived its time. */
-export const prune = (state: State, now: number): State => {
-  if (now < state.nextPrune) return state
-  const young = <A>(records: HashMap.HashMap<string, Recorded<A>>) =>
-    HashMap.filter(records, ({ until }) => now <= until)
-  return {
-    ...state,
-    decisions: young(state.decisions),
-    creates: young(state.creates),
-    events: young(state.events),
-    reservations: HashMap.filter(
-      state.reservations,
-      ({ endedAt }) => !Option.exists(endedAt, (at) => now > at + lifetimes.ended)
-    ),
-    nextPrune: now + hour
-  }
+): Receipt | Refusal | undefined => {
+  if (settings.idempotency === false) return undefined
+  const record = Generations.get(records[operation], recordKey(owner, key))
+  if (record === undefined || now > record.until) return undefined
+  return record.print === print ? record.receipt : mismatch
 }

@@ -1,51 +1,32 @@
 /**
  * Reserve, dry run, decide: one evaluation, and only the first of them holds anything.
  */
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
-import type { Amount } from "../../protocol/Amount.js"
+import type { Unit } from "../../protocol/Amount.js"
 import type { Caps } from "../../protocol/Caps.js"
-import type { DecisionResponse } from "../../protocol/Decision.js"
-import { type CreateResponse, ReservationId } from "../../protocol/Reservation.js"
-import { type Budget, remaining, toBalance } from "../Budget.js"
-import { type CommandOf, type Refusal, refusal } from "../Command.js"
-import * as Scopes from "../Scopes.js"
-import {
-  balancesAt,
-  budgetsAt,
-  type Outcome,
-  putBudgets,
-  putReservation,
-  type Recorded,
-  type Reservation,
-  type State
-} from "../State.js"
-import {
-  createFingerprint,
-  defaultGraceMs,
-  fingerprint,
-  lifetimes,
-  recall,
-  recordKey,
-  replay,
-  ttlLeft
-} from "./replay.js"
-import { blocked, checkWho, guard, policyOf, tenantOf, unbudgeted } from "./rules.js"
+import type { ReservationId } from "../../protocol/Reservation.js"
+import { type Budget, moved, remaining } from "../Budget.js"
+import { type CommandOf, isRefusal, type Outcomes, type Refusal, refusalOf } from "../Command.js"
+import type { ReceiptOf, Reservation } from "../Rows.js"
+import { budgetsAt, lifetimes, type Report, type State } from "../State.js"
+import { detail } from "./answer.js"
+import { attested, referring } from "./attest.js"
+import { denied, reasons } from "./denied.js"
+import { createPrint, decidePrint, defaultGraceMs, recall } from "./replay.js"
+import { blocked, guard, policyOf, reservationAt, scopesOf, unbudgeted } from "./rules.js"
+import { putBudgets, putRecord, putReservation, unsound } from "./write.js"
 
 const obstacle = (budget: Budget, estimate: bigint): Refusal | undefined => {
   const stop = blocked(budget)
   if (stop !== undefined) return stop
   if (budget.isOverLimit) {
-    return refusal("OVERDRAFT_LIMIT_EXCEEDED", `Overdraft limit exceeded for scope: ${budget.scope}`)
+    return refusalOf(budget, "OVERDRAFT_LIMIT_EXCEEDED", `Overdraft limit exceeded for scope: ${budget.scope}`)
   }
   if (budget.debt > 0n && budget.overdraftLimit === 0n) {
-    return refusal("DEBT_OUTSTANDING", `Outstanding debt blocks new reservations for scope: ${budget.scope}`)
+    return refusalOf(budget, "DEBT_OUTSTANDING", `Outstanding debt blocks new reservations for scope: ${budget.scope}`)
   }
   return remaining(budget) < estimate
-    ? refusal("BUDGET_EXCEEDED", `Budget exceeded for scope: ${budget.scope}`)
+    ? refusalOf(budget, "BUDGET_EXCEEDED", `Budget exceeded for scope: ${budget.scope}`)
     : undefined
 }
 
@@ -54,146 +35,156 @@ const evaluate = (
   state: State,
   tenant: string,
   scopes: ReadonlyArray<string>,
-  { amount, unit }: Amount
-): Either.Either<ReadonlyArray<Budget>, Refusal> =>
-  Either.flatMap(guard(state, tenant), () => {
-    const budgets = budgetsAt(state, scopes, unit)
-    for (const budget of budgets) {
-      const stop = obstacle(budget, amount)
-      if (stop !== undefined) return Either.left(stop)
-    }
-    return budgets.length === 0 ? Either.left(unbudgeted(state, scopes, unit)) : Either.right(budgets)
-  })
+  unit: Unit,
+  estimate: bigint
+): Array<Budget> | Refusal => {
+  const closed = guard(state, tenant)
+  if (closed !== undefined) return closed
+  const budgets = budgetsAt(state, scopes, unit)
+  for (const budget of budgets) {
+    const stop = obstacle(budget, estimate)
+    if (stop !== undefined) return stop
+  }
+  return budgets.length === 0 ? unbudgeted(state, scopes, unit) : budgets
+}
 
 /** The caps of the narrowest scope, when it has a budget and the caps say anything. */
-const capsOf = (budgets: ReadonlyArray<Budget>, scopes: ReadonlyArray<string>): Option.Option<Caps> => {
+const capsOf = (budgets: ReadonlyArray<Budget>, scopes: ReadonlyArray<string>): Caps | undefined => {
   const deepest = budgets[budgets.length - 1]
-  return deepest === undefined || deepest.scope !== scopes[scopes.length - 1]
-    ? Option.none()
-    : Option.filter(deepest.caps, (caps) => Object.values(caps).some((cap) => cap !== undefined))
+  const caps = deepest?.caps
+  return caps !== undefined && deepest?.scope === scopes[scopes.length - 1] &&
+      Object.values(caps).some((cap) => cap !== undefined)
+    ? caps
+    : undefined
 }
 
-const decisionOf = (caps: Option.Option<Caps>) => Option.isSome(caps) ? "ALLOW_WITH_CAPS" : "ALLOW"
-
-const reasons: { readonly [code: string]: string } = {
-  BUDGET_FROZEN: "BUDGET_FROZEN",
-  BUDGET_CLOSED: "BUDGET_CLOSED",
-  OVERDRAFT_LIMIT_EXCEEDED: "OVERDRAFT_LIMIT_EXCEEDED",
-  DEBT_OUTSTANDING: "DEBT_OUTSTANDING",
-  BUDGET_EXCEEDED: "BUDGET_EXCEEDED",
-  NOT_FOUND: "BUDGET_NOT_FOUND",
-  TENANT_CLOSED: "TENANT_CLOSED"
-}
-
-interface Advice extends Pick<CreateResponse, "decision" | "caps" | "reasonCode"> {
-  readonly budgets: ReadonlyArray<Budget>
-}
-
-/** Of an evaluation: a decision with its caps or its reason. What is no denial stays a refusal. */
-const advise = (
-  evaluated: Either.Either<ReadonlyArray<Budget>, Refusal>,
-  scopes: ReadonlyArray<string>
-): Either.Either<Advice, Refusal> => {
-  if (Either.isRight(evaluated)) {
-    const caps = capsOf(evaluated.right, scopes)
-    return Either.right({ decision: decisionOf(caps), caps, reasonCode: Option.none(), budgets: evaluated.right })
-  }
-  const reason = reasons[evaluated.left.code]
-  return reason === undefined
-    ? Either.left(evaluated.left)
-    : Either.right({ decision: "DENY", caps: Option.none(), reasonCode: Option.some(reason), budgets: [] })
-}
+const decisionOf = (caps: Caps | undefined) => caps === undefined ? "ALLOW" : "ALLOW_WITH_CAPS"
 
 export const decide = (
   state: State,
-  { request, tenant }: CommandOf<"Decide">,
-  now: number
-): Outcome<DecisionResponse> =>
-  Either.gen(function*() {
-    yield* checkWho(tenant, request)
-    const key = recordKey(tenant, request.idempotencyKey)
-    const print = fingerprint(request)
-    const known = replay(recall(state.decisions, key, now), print)
-    if (Option.isSome(known)) return [state, yield* known.value] as const
-    const scopes = Scopes.derive(request.subject)
-    const { caps, decision, reasonCode } = yield* advise(evaluate(state, tenant, scopes, request.estimate), scopes)
-    const response: DecisionResponse = {
-      decision,
-      caps,
-      reasonCode,
-      retryAfter: Option.none(),
-      affectedScopes: Option.some(scopes),
-      evidence: Option.none()
-    }
-    const record = { fingerprint: print, response, until: now + lifetimes.advice }
-    return [{ ...state, decisions: HashMap.set(state.decisions, key, record) }, response] as const
-  })
-
-const blank = {
-  reservationId: Option.none(),
-  reserved: Option.none(),
-  expiresAt: Option.none(),
-  remainingTtl: Option.none(),
-  caps: Option.none(),
-  balances: Option.none(),
-  reasonCode: Option.none(),
-  retryAfter: Option.none(),
-  evidence: Option.none()
+  command: CommandOf<"Decide">,
+  now: number,
+  report: Report
+): Outcomes["Decide"] | Refusal => {
+  const { request, tenant } = command
+  const scopes = scopesOf(state, tenant, request)
+  if (isRefusal(scopes)) return scopes
+  const print = decidePrint(request)
+  const known = recall(state, "decide", tenant, request.idempotencyKey, print, now)
+  if (known !== undefined) return known as ReceiptOf<"Advice"> | Refusal
+  const { amount, unit } = request.estimate
+  const evaluated = evaluate(state, tenant, scopes, unit, amount)
+  const reasonCode = isRefusal(evaluated) ? reasons[evaluated.code] : undefined
+  if (isRefusal(evaluated)) {
+    if (reasonCode === undefined) return attested(state, command, evaluated, now)
+    denied(report, now, evaluated, { operation: "decide", tenant, requested: request.estimate, scopes })
+  }
+  const caps = isRefusal(evaluated) ? undefined : capsOf(evaluated, scopes)
+  const receipt: ReceiptOf<"Advice"> = attested(state, command, {
+    _tag: "Advice",
+    decision: reasonCode === undefined ? decisionOf(caps) : "DENY",
+    scopes,
+    caps,
+    reasonCode
+  }, now)
+  const until = now + lifetimes.advice
+  putRecord(state, { operation: "decide", owner: tenant, key: request.idempotencyKey, print, until, receipt }, report)
+  return receipt
 }
 
-const remember = (state: State, key: string, record: Recorded<CreateResponse>) =>
-  [{ ...state, creates: HashMap.set(state.creates, key, record) }, record.response] as const
+/** What is left of a lease according to the answer that is given again. */
+const ttlLeft = (state: State, { expiresAt, reservationId }: ReceiptOf<"Hold">, now: number): number | undefined =>
+  expiresAt === undefined || reservationId === undefined
+    ? undefined
+    : reservationAt(state, reservationId)?.status === "ACTIVE"
+    ? Math.max(0, expiresAt - now)
+    : 0
 
-const replayed = (state: State, response: CreateResponse, now: number): CreateResponse =>
-  Option.isNone(response.expiresAt) || Option.isNone(response.reservationId) ? response : {
-    ...response,
-    remainingTtl: Option.some(
-      ttlLeft(HashMap.get(state.reservations, response.reservationId.value), response.expiresAt.value, now)
-    )
+export const reserve = (
+  state: State,
+  command: CommandOf<"Reserve">,
+  now: number,
+  report: Report
+): Outcomes["Reserve"] | Refusal => {
+  const { request, tenant } = command
+  const scopes = scopesOf(state, tenant, request)
+  if (isRefusal(scopes)) return scopes
+  // A dry run settles nothing: it has no policy.
+  const policy = request.dryRun === true ? "REJECT" : policyOf(state, tenant, request.overagePolicy)
+  if (isRefusal(policy)) return policy
+  const print = state.settings.idempotency === false ? "" : createPrint(request)
+  const known = recall(state, "reserve", tenant, request.idempotencyKey, print, now)
+  if (known !== undefined) {
+    if (isRefusal(known)) return known
+    const receipt = known as ReceiptOf<"Hold">
+    return { receipt, ttlMs: ttlLeft(state, receipt, now) }
   }
+  const { amount: estimate, unit } = request.estimate
+  const evaluated = evaluate(state, tenant, scopes, unit, estimate)
+  if (isRefusal(evaluated)) {
+    const operation = request.dryRun === true ? "dryRun" : "reserve"
+    denied(report, now, evaluated, { operation, tenant, requested: request.estimate, scopes })
+  }
+  if (request.dryRun === true) return foresee(state, command, scopes, evaluated, print, now, report)
+  if (isRefusal(evaluated)) return attested(state, command, evaluated, now)
+  const caps = capsOf(evaluated, scopes)
+  for (let i = 0; i < evaluated.length; i++) {
+    const budget = evaluated[i] as Budget
+    evaluated[i] = moved(budget, budget.reserved + estimate, budget.spent, budget.debt, budget.isOverLimit)
+  }
+  const stop = unsound(evaluated)
+  if (stop !== undefined) return stop
+  const bare = rowOf(state, command, policy, scopes, evaluated, now)
+  const receipt = attested<ReceiptOf<"Hold">>(state, command, {
+    _tag: "Hold",
+    decision: decisionOf(caps),
+    reservationId: bare.id,
+    unit,
+    estimate,
+    expiresAt: bare.expiresAt,
+    scopes,
+    caps,
+    reasonCode: undefined,
+    balances: evaluated,
+    evidence: undefined
+  }, now)
+  const row = referring(bare, "reserve", receipt.evidence)
+  putBudgets(state, evaluated, now, report)
+  putReservation(state, row, report)
+  report.events?.push({ _tag: "Reserved", at: now, tenant, reservation: detail(row) })
+  const until = Math.max(row.expiresAt + row.graceMs, now + lifetimes.reserve)
+  putRecord(state, { operation: "reserve", owner: tenant, key: request.idempotencyKey, print, until, receipt }, report)
+  return { receipt, ttlMs: row.expiresAt - now }
+}
 
-export const reserve = (state: State, command: CommandOf<"Reserve">, now: number): Outcome<CreateResponse> =>
-  Either.gen(function*() {
-    const { request, tenant } = command
-    yield* checkWho(tenant, request)
-    // A dry run settles nothing: it has no policy.
-    const policy = request.dryRun === true ? undefined : yield* policyOf(state, tenant, request.overagePolicy)
-    const key = recordKey(tenant, request.idempotencyKey)
-    const print = createFingerprint(request)
-    const known = replay(recall(state.creates, key, now), print)
-    if (Option.isSome(known)) return [state, replayed(state, yield* known.value, now)] as const
-    const scopes = Scopes.derive(request.subject)
-    const evaluated = evaluate(state, tenant, scopes, request.estimate)
-    if (policy === undefined) {
-      const response = yield* foresee(request.estimate, scopes, evaluated)
-      return remember(state, key, { fingerprint: print, response, until: now + lifetimes.advice })
-    }
-    const budgets = yield* evaluated
-    const row = rowOf(state, command, policy, budgets, now)
-    const held = budgets.map((budget) => ({ ...budget, reserved: budget.reserved + request.estimate.amount }))
-    const next = putReservation(yield* putBudgets(state, held), row)
-    const response = answer(next, row, capsOf(budgets, scopes))
-    const until = Math.max(row.expiresAt + row.graceMs, now + lifetimes.reserve)
-    return remember(next, key, { fingerprint: print, response, until })
-  })
-
-/** What a live reserve would say. */
+/** What a live reserve would say. What is no denial stays a refusal. */
 const foresee = (
-  estimate: Amount,
+  state: State,
+  command: CommandOf<"Reserve">,
   scopes: ReadonlyArray<string>,
-  evaluated: Either.Either<ReadonlyArray<Budget>, Refusal>
-): Either.Either<CreateResponse, Refusal> =>
-  Either.map(advise(evaluated, scopes), ({ budgets, caps, decision, reasonCode }) => ({
-    ...blank,
-    decision,
+  evaluated: ReadonlyArray<Budget> | Refusal,
+  print: string,
+  now: number,
+  report: Report
+): Outcomes["Reserve"] | Refusal => {
+  const { request: { estimate, idempotencyKey: key }, tenant } = command
+  const reasonCode = isRefusal(evaluated) ? reasons[evaluated.code] : undefined
+  if (isRefusal(evaluated) && reasonCode === undefined) return attested(state, command, evaluated, now)
+  const caps = isRefusal(evaluated) ? undefined : capsOf(evaluated, scopes)
+  const receipt = attested<ReceiptOf<"Hold">>(state, command, {
+    _tag: "Hold",
+    decision: reasonCode === undefined ? decisionOf(caps) : "DENY",
+    unit: estimate.unit,
+    estimate: estimate.amount,
+    scopes,
     caps,
     reasonCode,
-    scopePath: Option.fromNullable(scopes[scopes.length - 1]),
-    affectedScopes: scopes,
-    ...(decision === "DENY"
-      ? {}
-      : { reserved: Option.some(estimate), balances: Option.some(budgets.map(toBalance)) })
-  }))
+    balances: isRefusal(evaluated) ? undefined : evaluated
+  }, now)
+  const until = now + lifetimes.advice
+  putRecord(state, { operation: "reserve", owner: tenant, key, print, until, receipt }, report)
+  return { receipt, ttlMs: undefined }
+}
 
 const defaults = { ttlMs: 60_000, maxTtlMs: 3_600_000, maxExtensions: 10 } as const
 
@@ -201,45 +192,37 @@ const rowOf = (
   state: State,
   { id, request, tenant }: CommandOf<"Reserve">,
   overagePolicy: Reservation["overagePolicy"],
+  scopes: ReadonlyArray<string>,
   budgets: ReadonlyArray<Budget>,
   now: number
 ): Reservation => {
-  const record = Option.getOrUndefined(tenantOf(state, tenant))
+  const record = state.tenants.get(tenant)
   const wanted = request.ttl === undefined ? record?.defaultTtlMs ?? defaults.ttlMs : Duration.toMillis(request.ttl)
   return {
-    id: ReservationId.make(id),
+    // The caller makes the id: it is fresh, and short enough.
+    id: id as ReservationId,
     tenant,
     status: "ACTIVE",
     idempotencyKey: request.idempotencyKey,
     subject: request.subject,
     action: request.action,
-    estimate: request.estimate,
-    affectedScopes: Scopes.derive(request.subject),
-    budgetedScopes: budgets.map(({ scope }) => scope),
+    unit: request.estimate.unit,
+    estimate: request.estimate.amount,
+    affectedScopes: scopes,
+    budgetedScopes: budgets.length === scopes.length ? scopes : budgets.map(({ scope }) => scope),
     createdAt: now,
     expiresAt: now + Math.min(wanted, record?.maxTtlMs ?? defaults.maxTtlMs),
     graceMs: request.gracePeriod === undefined ? defaultGraceMs : Duration.toMillis(request.gracePeriod),
-    endedAt: Option.none(),
+    endedAt: undefined,
     overagePolicy,
     maxExtensions: record?.maxExtensions ?? defaults.maxExtensions,
-    extensions: HashMap.empty(),
-    metadata: Option.fromNullable(request.metadata),
-    committed: Option.none(),
-    committedMetadata: Option.none(),
-    commit: Option.none(),
-    release: Option.none()
+    extensions: 0,
+    metadata: request.metadata,
+    charged: undefined,
+    metrics: undefined,
+    committedMetadata: undefined,
+    reason: undefined,
+    settled: undefined,
+    evidence: undefined
   }
 }
-
-const answer = (state: State, row: Reservation, caps: Option.Option<Caps>): CreateResponse => ({
-  ...blank,
-  decision: decisionOf(caps),
-  reservationId: Option.some(row.id),
-  reserved: Option.some(row.estimate),
-  expiresAt: Option.some(DateTime.unsafeMake(row.expiresAt)),
-  remainingTtl: Option.some(Duration.millis(row.expiresAt - row.createdAt)),
-  scopePath: Option.fromNullable(row.affectedScopes[row.affectedScopes.length - 1]),
-  affectedScopes: row.affectedScopes,
-  caps,
-  balances: balancesAt(state, row.affectedScopes, row.estimate.unit)
-})

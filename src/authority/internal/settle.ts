@@ -1,163 +1,260 @@
 /**
  * Commit, release, extend and event: what changes a reservation, or spends without one.
  */
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
-import type { EventResponse } from "../../protocol/Event.js"
-import type { CommitResponse, ExtendResponse, ReleaseResponse } from "../../protocol/Reservation.js"
 import { amountOf, type Budget, remaining } from "../Budget.js"
-import { type CommandOf, type Refusal, refusal, refuse } from "../Command.js"
-import * as Scopes from "../Scopes.js"
-import { balancesAt, budgetsAt, type Outcome, pathOf, putBudgets, putReservation, type State } from "../State.js"
+import { type CommandOf, isRefusal, type Outcomes, type Refusal, refusal, refusalOf } from "../Command.js"
+import type { Extension, ReceiptOf, Reservation, Spend } from "../Rows.js"
+import { budgetsAt, lifetimes, type Report, type State } from "../State.js"
+import { detail } from "./answer.js"
+import { attested, withEvidence } from "./attest.js"
+import { denied } from "./denied.js"
 import { withoutHold } from "./expiry.js"
 import { charge } from "./overage.js"
-import {
-  eventFingerprint,
-  extendFingerprint,
-  fingerprint,
-  lifetimes,
-  recall,
-  recordKey,
-  replay,
-  ttlLeft
-} from "./replay.js"
-import { blocked, checkActive, checkWho, expired, find, guard, policyOf, unbudgeted } from "./rules.js"
+import { commitPrint, eventPrint, extendPrint, mismatch, recall, releasePrint } from "./replay.js"
+import { blocked, expired, find, guard, inactive, policyOf, scopesOf, unbudgeted } from "./rules.js"
+import { putAudit, putBudgets, putExtension, putRecord, putReservation, putSpend, unsound } from "./write.js"
+
+/** The answer that was given to the key that settled a reservation; a mismatch when the request was another one. */
+const settledBy = (
+  row: Reservation,
+  status: Reservation["status"],
+  key: string,
+  print: string
+): Reservation | Refusal | undefined =>
+  row.status !== status || row.settled === undefined || row.settled.key !== key
+    ? undefined
+    : row.settled.print === print
+    ? row
+    : mismatch
+
+/** The row after its end. Written out, since a spread costs ten times as much. */
+const ended = (
+  row: Reservation,
+  status: Reservation["status"],
+  now: number,
+  settled: Reservation["settled"],
+  rest: Partial<Pick<Reservation, "charged" | "metrics" | "committedMetadata" | "reason">>
+): Reservation => ({
+  id: row.id,
+  tenant: row.tenant,
+  status,
+  idempotencyKey: row.idempotencyKey,
+  subject: row.subject,
+  action: row.action,
+  unit: row.unit,
+  estimate: row.estimate,
+  affectedScopes: row.affectedScopes,
+  budgetedScopes: row.budgetedScopes,
+  createdAt: row.createdAt,
+  expiresAt: row.expiresAt,
+  graceMs: row.graceMs,
+  endedAt: now,
+  overagePolicy: row.overagePolicy,
+  maxExtensions: row.maxExtensions,
+  extensions: row.extensions,
+  metadata: row.metadata,
+  charged: rest.charged,
+  metrics: rest.metrics,
+  committedMetadata: rest.committedMetadata,
+  reason: rest.reason,
+  settled,
+  evidence: row.evidence
+})
+
+const remember = ({ settings }: State): boolean => settings.idempotency !== false
 
 export const commit = (
   state: State,
-  { request, reservationId, tenant }: CommandOf<"Commit">,
-  now: number
-): Outcome<CommitResponse> =>
-  Either.gen(function*() {
-    const row = yield* find(state, reservationId, tenant)
-    const print = fingerprint(request)
-    const known = replay(Option.filter(row.commit, ({ key }) => key === request.idempotencyKey), print)
-    if (Option.isSome(known)) return [state, yield* known.value] as const
-    yield* checkActive(state, row)
-    const { estimate } = row
-    const { amount: actual, unit } = request.actual
-    if (unit !== estimate.unit) {
-      return yield* refuse("UNIT_MISMATCH", `The reservation counts ${estimate.unit}, not ${unit}`)
-    }
-    if (actual > estimate.amount && row.overagePolicy === "REJECT") {
-      return yield* refuse("BUDGET_EXCEEDED", `The actual exceeds the reserved amount for scope: ${pathOf(row)}`)
-    }
-    const budgets = budgetsAt(state, row.budgetedScopes, unit)
-    const settled = yield* charge(budgets, estimate.amount, actual, row.overagePolicy)
-    const next = yield* putBudgets(state, settled.budgets)
-    const charged = amountOf(unit, settled.charged)
-    const response: CommitResponse = {
-      status: "COMMITTED",
-      charged,
-      released: settled.charged < estimate.amount
-        ? Option.some(amountOf(unit, estimate.amount - settled.charged))
-        : Option.none(),
-      balances: balancesAt(next, row.budgetedScopes, unit),
-      evidence: Option.none()
-    }
-    const done = putReservation(next, {
-      ...row,
-      status: "COMMITTED",
-      endedAt: Option.some(now),
-      committed: Option.some(charged),
-      committedMetadata: Option.fromNullable(request.metadata),
-      commit: Option.some({ key: request.idempotencyKey, fingerprint: print, response })
-    })
-    return [done, response] as const
+  command: CommandOf<"Commit">,
+  now: number,
+  report: Report
+): Outcomes["Commit"] | Refusal => {
+  const { request, reservationId, tenant } = command
+  const row = find(state, reservationId, tenant)
+  if (isRefusal(row)) return row
+  const key = request.idempotencyKey
+  const print = remember(state) ? commitPrint(request) : ""
+  const known = remember(state) ? settledBy(row, "COMMITTED", key, print) : undefined
+  if (known !== undefined) return known
+  const { amount: actual, unit } = request.actual
+  const stop = inactive(state, row) ?? uncommittable(row, unit, actual)
+  if (stop !== undefined) {
+    denied(report, now, stop, { operation: "commit", tenant, requested: request.actual, scopes: row.affectedScopes })
+    return attested(state, command, stop, now)
+  }
+  const budgets = budgetsAt(state, row.budgetedScopes, unit)
+  const charged = charge(budgets, row.estimate, actual, row.overagePolicy)
+  if (isRefusal(charged)) {
+    denied(report, now, charged, { operation: "commit", tenant, requested: request.actual, scopes: row.affectedScopes })
+    return attested(state, command, charged, now)
+  }
+  const bad = unsound(budgets)
+  if (bad !== undefined) return bad
+  const bare = ended(row, "COMMITTED", now, { key, print, balances: budgets }, {
+    charged,
+    metrics: request.metrics,
+    committedMetadata: request.metadata
   })
+  const done = withEvidence(state, command, "commit", bare, now)
+  putBudgets(state, budgets, now, report)
+  putReservation(state, done, report)
+  if (report.events !== undefined) {
+    const what = { at: now, tenant, reservation: detail(done) }
+    if (actual > row.estimate) {
+      report.events.push({ _tag: "Overage", ...what, actual: request.actual, policy: row.overagePolicy })
+    }
+    report.events.push({ _tag: "Committed", ...what })
+  }
+  return done
+}
+
+const uncommittable = (row: Reservation, unit: Reservation["unit"], actual: bigint): Refusal | undefined => {
+  if (unit !== row.unit) return refusal("UNIT_MISMATCH", `The reservation counts ${row.unit}, not ${unit}`)
+  if (actual <= row.estimate || row.overagePolicy !== "REJECT") return undefined
+  const scope = row.affectedScopes[row.affectedScopes.length - 1] ?? ""
+  return refusalOf({ scope }, "BUDGET_EXCEEDED", `The actual exceeds the reserved amount for scope: ${scope}`)
+}
 
 export const release = (
   state: State,
-  { request, reservationId, tenant }: CommandOf<"Release">,
-  now: number
-): Outcome<ReleaseResponse> =>
-  Either.gen(function*() {
-    const row = yield* find(state, reservationId, tenant)
-    const print = fingerprint(request)
-    const known = replay(Option.filter(row.release, ({ key }) => key === request.idempotencyKey), print)
-    if (Option.isSome(known)) return [state, yield* known.value] as const
-    yield* checkActive(state, row)
-    const next = yield* putBudgets(state, withoutHold(state, row))
-    const response: ReleaseResponse = {
-      status: "RELEASED",
-      released: row.estimate,
-      balances: balancesAt(next, row.budgetedScopes, row.estimate.unit),
-      evidence: Option.none()
-    }
-    const done = putReservation(next, {
-      ...row,
-      status: "RELEASED",
-      endedAt: Option.some(now),
-      release: Option.some({ key: request.idempotencyKey, fingerprint: print, response })
-    })
-    return [done, response] as const
-  })
+  command: CommandOf<"Release">,
+  now: number,
+  report: Report
+): Outcomes["Release"] | Refusal => {
+  const { origin, request, reservationId, tenant } = command
+  const row = find(state, reservationId, tenant)
+  if (isRefusal(row)) return row
+  const key = request.idempotencyKey
+  const print = releasePrint(request)
+  const known = remember(state) ? settledBy(row, "RELEASED", key, print) : undefined
+  if (known !== undefined) return known
+  const stop = inactive(state, row)
+  if (stop !== undefined) return attested(state, command, stop, now)
+  const budgets = withoutHold(state, row)
+  const bare = ended(row, "RELEASED", now, { key, print, balances: budgets }, { reason: request.reason })
+  const done = withEvidence(state, command, "release", bare, now)
+  putBudgets(state, budgets, now, report)
+  putReservation(state, done, report)
+  if (tenant === undefined) {
+    putAudit(state, {
+      id: `${row.id}:release`,
+      operation: "releaseReservation",
+      actorType: "admin_on_behalf_of",
+      tenant: row.tenant,
+      resource: row.id,
+      reason: request.reason?.replace(/[\r\n]+/g, " "),
+      ...origin,
+      at: now
+    }, report)
+  }
+  report.events?.push({ _tag: "Released", at: now, tenant: row.tenant, reservation: detail(done) })
+  return done
+}
 
 export const extend = (
   state: State,
   { request, reservationId, tenant }: CommandOf<"Extend">,
-  now: number
-): Outcome<ExtendResponse> =>
-  Either.gen(function*() {
-    const row = yield* find(state, reservationId, tenant)
-    const print = extendFingerprint(request)
-    const known = replay(HashMap.get(row.extensions, request.idempotencyKey), print)
-    if (Option.isSome(known)) {
-      const response = yield* known.value
-      const remainingTtl = Option.some(ttlLeft(Option.some(row), response.expiresAt, now))
-      return [state, { ...response, remainingTtl }] as const
-    }
-    yield* checkActive(state, row)
-    if (now > row.expiresAt) return yield* expired(row)
-    if (HashMap.size(row.extensions) >= row.maxExtensions) {
-      return yield* refuse("MAX_EXTENSIONS_EXCEEDED", `Maximum reservation extensions (${row.maxExtensions}) reached`)
-    }
-    const expiresAt = row.expiresAt + Duration.toMillis(request.extendBy)
-    const response: ExtendResponse = {
-      status: "ACTIVE",
-      expiresAt: DateTime.unsafeMake(expiresAt),
-      remainingTtl: Option.some(Duration.millis(expiresAt - now)),
-      balances: balancesAt(state, row.budgetedScopes, row.estimate.unit)
-    }
-    const extensions = HashMap.set(row.extensions, request.idempotencyKey, { fingerprint: print, response })
-    return [putReservation(state, { ...row, expiresAt, extensions }), response] as const
-  })
+  now: number,
+  report: Report
+): Outcomes["Extend"] | Refusal => {
+  const row = find(state, reservationId, tenant)
+  if (isRefusal(row)) return row
+  const print = extendPrint(request)
+  const known = state.extensions.get(row.id)?.get(request.idempotencyKey)
+  if (known !== undefined) {
+    if (known.print !== print) return mismatch
+    return { extension: known, ttlMs: row.status === "ACTIVE" ? Math.max(0, known.expiresAt - now) : 0 }
+  }
+  const stop = inactive(state, row)
+  if (stop !== undefined) return stop
+  if (now > row.expiresAt) return expired(row)
+  if (row.extensions >= row.maxExtensions) {
+    return refusal("MAX_EXTENSIONS_EXCEEDED", `Maximum reservation extensions (${row.maxExtensions}) reached`)
+  }
+  const expiresAt = row.expiresAt + Duration.toMillis(request.extendBy)
+  const extension: Extension = {
+    reservationId: row.id,
+    key: request.idempotencyKey,
+    print,
+    expiresAt,
+    balances: budgetsAt(state, row.budgetedScopes, row.unit),
+    metadata: request.metadata
+  }
+  const reservation: Reservation = { ...row, expiresAt, extensions: row.extensions + 1 }
+  putReservation(state, reservation, report)
+  if (remember(state)) putExtension(state, extension, report)
+  report.events?.push({ _tag: "Extended", at: now, tenant, reservation: detail(reservation) })
+  return { extension, ttlMs: expiresAt - now }
+}
+
+const short = (budget: Budget, actual: bigint): Refusal | undefined =>
+  remaining(budget) < actual
+    ? refusalOf(budget, "BUDGET_EXCEEDED", `Budget exceeded for scope: ${budget.scope}`)
+    : undefined
 
 export const event = (
   state: State,
   { id, request, tenant }: CommandOf<"Event">,
-  now: number
-): Outcome<EventResponse> =>
-  Either.gen(function*() {
-    yield* checkWho(tenant, request)
-    const policy = yield* policyOf(state, tenant, request.overagePolicy)
-    const key = recordKey(tenant, request.idempotencyKey)
-    const print = eventFingerprint(request)
-    const known = replay(recall(state.events, key, now), print)
-    if (Option.isSome(known)) return [state, yield* known.value] as const
-    yield* guard(state, tenant)
-    const { amount: actual, unit } = request.actual
-    const scopes = Scopes.derive(request.subject)
-    const budgets = budgetsAt(state, scopes, unit)
-    for (const budget of budgets) {
-      const stop = blocked(budget) ?? (policy === "REJECT" ? short(budget, actual) : undefined)
-      if (stop !== undefined) return yield* Either.left(stop)
-    }
-    if (budgets.length === 0) return yield* Either.left(unbudgeted(state, scopes, unit))
-    const settled = yield* charge(budgets, 0n, actual, policy)
-    const next = yield* putBudgets(state, settled.budgets)
-    const response: EventResponse = {
-      status: "APPLIED",
-      eventId: id,
-      charged: settled.charged < actual ? Option.some(amountOf(unit, settled.charged)) : Option.none(),
-      balances: balancesAt(next, scopes, unit)
-    }
-    const record = { fingerprint: print, response, until: now + lifetimes.event }
-    return [{ ...next, events: HashMap.set(next.events, key, record) }, response] as const
+  now: number,
+  report: Report
+): Outcomes["Event"] | Refusal => {
+  const scopes = scopesOf(state, tenant, request)
+  if (isRefusal(scopes)) return scopes
+  const policy = policyOf(state, tenant, request.overagePolicy)
+  if (isRefusal(policy)) return policy
+  const key = request.idempotencyKey
+  const print = eventPrint(request)
+  const known = recall(state, "event", tenant, key, print, now)
+  if (known !== undefined) return known as ReceiptOf<"Charge"> | Refusal
+  const { amount: actual, unit } = request.actual
+  const budgets = budgetsAt(state, scopes, unit)
+  const stop = guard(state, tenant) ?? unspendable(budgets, actual, policy) ??
+    (budgets.length === 0 ? unbudgeted(state, scopes, unit) : undefined)
+  const charged = stop ?? charge(budgets, 0n, actual, policy)
+  if (isRefusal(charged)) {
+    denied(report, now, charged, { operation: "event", tenant, requested: request.actual, scopes })
+    return charged
+  }
+  const bad = unsound(budgets)
+  if (bad !== undefined) return bad
+  const spend: Spend = {
+    id,
+    tenant,
+    idempotencyKey: key,
+    subject: request.subject,
+    action: request.action,
+    unit,
+    actual,
+    charged,
+    scopes,
+    createdAt: now,
+    metrics: request.metrics,
+    metadata: request.metadata
+  }
+  const receipt: ReceiptOf<"Charge"> = { _tag: "Charge", eventId: id, unit, actual, charged, balances: budgets }
+  putBudgets(state, budgets, now, report)
+  putSpend(state, spend, report)
+  putRecord(state, { operation: "event", owner: tenant, key, print, until: now + lifetimes.event, receipt }, report)
+  report.events?.push({
+    _tag: "SpendApplied",
+    at: now,
+    tenant,
+    eventId: id,
+    idempotencyKey: key,
+    subject: request.subject,
+    action: request.action,
+    path: scopes[scopes.length - 1] ?? "",
+    actual: request.actual,
+    charged: amountOf(unit, charged)
   })
+  return receipt
+}
 
-const short = (budget: Budget, actual: bigint): Refusal | undefined =>
-  remaining(budget) < actual ? refusal("BUDGET_EXCEEDED", `Budget exceeded for scope: ${budget.scope}`) : undefined
+const unspendable = (budgets: ReadonlyArray<Budget>, actual: bigint, policy: string): Refusal | undefined => {
+  for (const budget of budgets) {
+    const stop = blocked(budget) ?? (policy === "REJECT" ? short(budget, actual) : undefined)
+    if (stop !== undefined) return stop
+  }
+  return undefined
+}

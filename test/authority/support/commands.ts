@@ -1,11 +1,10 @@
 import type { Command } from "effect-cycles/authority/Command"
-import { step } from "effect-cycles/authority/Ledger"
-import { empty, type State } from "effect-cycles/authority/State"
+import { make, step } from "effect-cycles/authority/Ledger"
+import type { State } from "effect-cycles/authority/State"
 import { Amount } from "effect-cycles/protocol/Amount"
 import { IdempotencyKey } from "effect-cycles/protocol/Idempotency"
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
-import * as Option from "effect/Option"
 
 const tenant = "acme"
 const action = { kind: "k", name: "n" }
@@ -78,6 +77,7 @@ const operator = FastCheck.oneof(
 /** A command that puts a fresh budget. */
 export const budgetOf = (scope: string, allocated: number | bigint, overdraftLimit: number): Command => ({
   _tag: "PutBudget",
+  id: scope,
   budget: {
     scope,
     unit: "TOKENS",
@@ -87,7 +87,7 @@ export const budgetOf = (scope: string, allocated: number | bigint, overdraftLim
     overdraftLimit: BigInt(overdraftLimit),
     isOverLimit: false,
     status: "ACTIVE",
-    caps: Option.none()
+    caps: undefined
   }
 })
 
@@ -118,9 +118,16 @@ export const anySteps = steps(FastCheck.oneof(
   { arbitrary: constant(operator), weight: 1 }
 ))
 
+/** A ledger with one budget for every command. */
+export const ledgerOf = (...budgets: ReadonlyArray<Command>): State => {
+  const state = make()
+  for (const command of budgets) step(state, command, 0)
+  return state
+}
+
 /** Three budgets on one path, the middle one without overdraft. */
-export const start: State = [
+export const start: ReadonlyArray<Command> = [
   budgetOf("tenant:acme", 2000, 300),
   budgetOf("tenant:acme/agent:x", 1200, 0),
   budgetOf("tenant:acme/app:y/agent:x", 800, 50)
-].reduce((state, command) => step(state, command, 0)[0], empty)
+]
