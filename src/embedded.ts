@@ -65,7 +65,7 @@ export const layerAuthority: (options: Room.Options) => Layer.Layer<Room.Authori
  * @since 0.1.0
  * @category layers
  */
-export const layerStored: (
+export const layerAuthorityStored: (
   options: Room.Options
 ) => Layer.Layer<Room.Authority, InvalidInput | LedgerStoreError, LedgerStore> = Room.layerStored
 
@@ -76,6 +76,25 @@ export const layerStored: (
  * @category layers
  */
 export const layerInProcess: Layer.Layer<HttpClient.HttpClient, never, Room.Authority> = InProcess.layer
+
+const layerOver = <E, R>(
+  options: Options,
+  authority: (options: Room.Options) => Layer.Layer<Room.Authority, E, R>
+): Layer.Layer<Cycles | Room.Authority, InvalidInput | E, R | Journal.Journal> =>
+  Layer.unwrapEffect(Effect.gen(function*() {
+    const tenant = yield* tenantOf(options)
+    const key = yield* Effect.sync(() => Redacted.make(`cyc_embedded_${globalThis.crypto.randomUUID()}`))
+    const { budgets, subject, tenant: _, ...client } = options
+    return Cycles.layer({
+      ...client,
+      baseUrl: "http://authority.localhost",
+      apiKey: key,
+      subject: { tenant, ...subject }
+    }).pipe(
+      Layer.provide(layerInProcess),
+      Layer.provideMerge(authority({ budgets, keys: [{ key, tenant }] }))
+    )
+  }))
 
 /**
  * A `Cycles` that an authority in this process answers, on the clock of the program: for tests, and for programs without a server.
@@ -96,17 +115,16 @@ export const layerInProcess: Layer.Layer<HttpClient.HttpClient, never, Room.Auth
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<Cycles | Room.Authority, InvalidInput> =>
-  Layer.unwrapEffect(Effect.gen(function*() {
-    const tenant = yield* tenantOf(options)
-    const key = yield* Effect.sync(() => Redacted.make(`cyc_embedded_${globalThis.crypto.randomUUID()}`))
-    const { budgets, subject, tenant: _, ...client } = options
-    return Cycles.layer({
-      ...client,
-      baseUrl: "http://authority.localhost",
-      apiKey: key,
-      subject: { tenant, ...subject }
-    }).pipe(
-      Layer.provide([layerInProcess, Journal.layerMemory()]),
-      Layer.provideMerge(layerAuthority({ budgets, keys: [{ key, tenant }] }))
-    )
-  }))
+  Layer.provide(layerOver(options, layerAuthority), Journal.layerMemory())
+
+/**
+ * As `layer`, with the ledger that a store keeps, and with a journal of choice: one that survives the process settles after a crash what the
+ * program had spent before it. On Node, `layerAuthority` of `effect-cycles/node` has both.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStored = (
+  options: Options
+): Layer.Layer<Cycles | Room.Authority, InvalidInput | LedgerStoreError, LedgerStore | Journal.Journal> =>
+  layerOver(options, layerAuthorityStored)

@@ -16,10 +16,12 @@ const rooms: Record<string, ReadonlyArray<string>> = {
   usage: ["protocol"],
   integrations: ["protocol", "client", "lifecycle", "guard", "usage"],
   authority: ["protocol"],
-  node: ["protocol", "client", "lifecycle", "guard"],
+  // A ledger on disk: what a store keeps is what the authority says.
+  node: ["protocol", "client", "lifecycle", "guard", "authority"],
   cli: ["protocol", "client", "lifecycle", "guard", "usage", "integrations", "authority", "node"]
 }
 const nodeRooms = ["node", "cli"]
+const nodePackages = ["@effect/platform-node", "libsql"]
 const barrels = ["effect", "@effect/platform"]
 
 interface Import {
@@ -55,7 +57,7 @@ const roomOf = (file: string): string | undefined => file.includes("/") ? file.s
 
 const packageProblem = (room: string | undefined, specifier: string, declared: ReadonlyArray<string>) => {
   const name = packageOf(specifier)
-  if (isBuiltin(specifier) || name === "@effect/platform-node") {
+  if (isBuiltin(specifier) || nodePackages.includes(name)) {
     return nodeRooms.includes(room ?? "") ? undefined : `only ${nodeRooms.join(" and ")} may use Node`
   }
   if (barrels.includes(specifier)) return "import a module of the package, not the barrel"
@@ -164,6 +166,7 @@ describe("architecture", () => {
     "index.ts": `import { join } from "path"`,
     "client/Cycles.ts": `import { Effect } from "effect"\nimport type { HttpClient } from "@effect/platform"`,
     "lifecycle/Journal.ts": `const fs = await import("node:fs")\nimport "@effect/platform-node/NodeContext"`,
+    "authority/Store.ts": `const sql = await import("libsql/promise")`,
     "guard/guarded.ts": `import { parse } from "yaml"`
   }, [
     `index.ts imports "path": only node and cli may use Node`,
@@ -171,6 +174,7 @@ describe("architecture", () => {
     `client/Cycles.ts imports "@effect/platform": import a module of the package, not the barrel`,
     `lifecycle/Journal.ts imports "node:fs": only node and cli may use Node`,
     `lifecycle/Journal.ts imports "@effect/platform-node/NodeContext": only node and cli may use Node`,
+    `authority/Store.ts imports "libsql/promise": only node and cli may use Node`,
     `guard/guarded.ts imports "yaml": not among dependencies or peerDependencies`
   ])
 

@@ -24,24 +24,24 @@ export interface Desk {
 const makeWriter = (store: Store) => {
   let failure: LedgerStoreError | undefined
   let last: Deferred.Deferred<void, LedgerStoreError> | undefined
-  const append = (changes: ReadonlyArray<RowChange>) =>
-    Effect.suspend(() => {
-      const written = Deferred.unsafeMake<void, LedgerStoreError>(FiberId.none)
-      last = written
-      return store.append(changes).pipe(
-        Effect.catchAllDefect((cause) =>
-          new LedgerStoreError({ operation: "append", reason: "the store has a defect", cause })
-        ),
-        Effect.exit,
-        Effect.flatMap((exit) => {
-          if (exit._tag === "Failure" && exit.cause._tag === "Fail") failure ??= exit.cause.error
-          if (exit._tag === "Failure") failure ??= new LedgerStoreError({ operation: "append", reason: "interrupted" })
-          if (last === written) last = undefined
-          Deferred.unsafeDone(written, failure === undefined ? Effect.void : Effect.fail(failure))
-          return failure === undefined ? Effect.void : Effect.fail(failure)
-        })
-      )
-    })
+  /** Called in the same turn as the step, so that the store gets the changes in the order of the steps. */
+  const append = (changes: ReadonlyArray<RowChange>) => {
+    const written = Deferred.unsafeMake<void, LedgerStoreError>(FiberId.none)
+    last = written
+    return store.append(changes).pipe(
+      Effect.catchAllDefect((cause) =>
+        new LedgerStoreError({ reason: "defect", detail: "the store is broken", cause })
+      ),
+      Effect.exit,
+      Effect.flatMap((exit) => {
+        if (exit._tag === "Failure" && exit.cause._tag === "Fail") failure ??= exit.cause.error
+        if (exit._tag === "Failure") failure ??= new LedgerStoreError({ reason: "defect", detail: "interrupted" })
+        if (last === written) last = undefined
+        Deferred.unsafeDone(written, failure === undefined ? Effect.void : Effect.fail(failure))
+        return failure === undefined ? Effect.void : Effect.fail(failure)
+      })
+    )
+  }
   return {
     failed: () => failure,
     write: (changes: ReadonlyArray<RowChange>): Effect.Effect<void, LedgerStoreError> =>
