@@ -7,6 +7,8 @@ export { EvidenceVerdict, verifyEvidence, type VerifyEvidenceOptions } from "./c
 export { evaluate, type EvaluateError, Evaluation } from "./guard/evaluate.js"
 export { type Actual, guarded, type GuardOptions } from "./guard/guarded.js"
 export type { CommonGuardOptions, GuardError } from "./guard/GuardOptions.js"
+export { CurrentRun, type Run, runBudget, RunEvent, type RunLimit, type RunOptions } from "./guard/runBudget.js"
+export { subBudget } from "./guard/subBudget.js"
 export { ActualUnknown } from "./lifecycle/ActualUnknown.js"
 export { CurrentReservation } from "./lifecycle/CurrentReservation.js"
 export { Cycles, CyclesLive, type Service as CyclesService } from "./lifecycle/Cycles.js"

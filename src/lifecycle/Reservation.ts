@@ -18,7 +18,7 @@ import type { ReservationId } from "../protocol/Reservation.js"
 import type { Subject } from "../protocol/Subject.js"
 import { CurrentReservation } from "./CurrentReservation.js"
 import { Cycles } from "./Cycles.js"
-import type { Allocation } from "./internal/allocation.js"
+import type { Allocation, Role } from "./internal/allocation.js"
 import { authoritySource } from "./internal/authoritySource.js"
 import type { CommitOptions } from "./internal/draft.js"
 import { type Open, openOn } from "./internal/handle.js"
@@ -116,13 +116,14 @@ export interface Cost {
 export const acquireOpen = <E, R, E2 = CreateError, R2 = never>(
   options: ReserveOptions<E, R>,
   restore: Restore,
-  source: Source<E2, R2> = authoritySource as Source<E2>
+  source: Source<E2, R2> = authoritySource as Source<E2>,
+  role?: Role
 ): Effect.Effect<Open, E | E2 | UsageError | InvalidInput | NestedError, R | R2 | Cycles> =>
   Effect.gen(function*() {
     const cycles = yield* Cycles
     const request = yield* restore(requestOf(options, cycles))
     const outer = yield* Effect.serviceOption(CurrentReservation)
-    const { allocation, reserved, within } = yield* takePlace(cycles, outer, request.estimate, options.nested)
+    const { allocation, reserved, within } = yield* takePlace(cycles, outer, request.estimate, options.nested, role)
     if (within !== undefined) return yield* openPart(cycles, { ...request, reserved }, within, allocation)
     const backing = yield* Effect.onError(
       source(cycles, request, options, restore),

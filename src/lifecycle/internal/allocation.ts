@@ -20,16 +20,22 @@ export interface Gate {
  */
 export type Kind = "guard" | "cap" | "backed" | "shadow"
 
-/** How a hold is put into others. */
-interface Place {
+/** What a hold is for. */
+export interface Role {
   readonly kind?: Kind | undefined
+  readonly gate?: Gate | undefined
+  /** A cap that is no parent. */
+  readonly cap?: Allocation | undefined
+  /** Told after every change, and when a child is refused what it asks for. */
+  readonly onChange?: ((self: Allocation, refused?: Amount) => void) | undefined
+}
+
+/** How a hold is put into others. */
+interface Place extends Role {
   /** Where it was drawn from, and what counts its spend. */
   readonly parent?: Allocation | undefined
   /** Whether its limit is set aside there. Without that it takes from the parent as it goes. */
   readonly setAside?: boolean | undefined
-  readonly gate?: Gate | undefined
-  /** Told after every change. */
-  readonly onChange?: ((self: Allocation) => void) | undefined
 }
 
 /** What a child needs to know of the hold it is a part of. */
@@ -46,7 +52,7 @@ export class Allocation {
   holder: Holder | undefined
   readonly #parent: Allocation | undefined
   readonly #setAside: boolean
-  readonly #onChange: ((self: Allocation) => void) | undefined
+  readonly #onChange: Role["onChange"]
   #own: bigint | undefined
   /** What the living children may still spend, and what they have spent so far of that. */
   #lent = 0n
@@ -56,10 +62,10 @@ export class Allocation {
   #spenders = 0
   #open = true
 
-  constructor(limit: Amount, { gate, kind, onChange, parent, setAside }: Place = {}) {
+  constructor(limit: Amount, { cap, gate, kind, onChange, parent, setAside }: Place = {}) {
     this.limit = limit
     this.kind = kind ?? "guard"
-    this.cap = this.kind === "cap" || this.kind === "backed" ? this : parent?.cap
+    this.cap = this.kind === "cap" || this.kind === "backed" ? this : cap ?? parent?.cap
     this.gate = gate ?? parent?.gate
     this.#parent = parent
     this.#setAside = setAside ?? true
@@ -123,16 +129,19 @@ export class Allocation {
   }
 
   /** A child with a part that is set aside for it, when so much is free. */
-  draw(part: Amount, place: Omit<Place, "parent" | "setAside"> = {}): Allocation | undefined {
-    if (part.unit !== this.limit.unit || part.amount > this.free || !this.#open) return undefined
-    const child = new Allocation(part, { ...place, parent: this })
+  draw(part: Amount, role: Role = {}): Allocation | undefined {
+    if (part.unit !== this.limit.unit || part.amount > this.free || !this.#open) {
+      this.#onChange?.(this, part)
+      return undefined
+    }
+    const child = new Allocation(part, { ...role, parent: this })
     this.#change(() => void (this.#lent += part.amount))
     return child
   }
 
   /** A child that spends what is free here, while this is open. */
-  join(limit: Amount = this.limit, place: Omit<Place, "parent" | "setAside"> = {}): Allocation | undefined {
-    return this.#open ? new Allocation(limit, { ...place, parent: this, setAside: false }) : undefined
+  join(limit: Amount = this.limit, role: Role = {}): Allocation | undefined {
+    return this.#open ? new Allocation(limit, { ...role, parent: this, setAside: false }) : undefined
   }
 
   /** Ends it with what it used in all, or with nothing. Says whether a parent counts that. */

@@ -1,40 +1,34 @@
 /**
  * Parts of a hold that is there already: they cost no request, and what they use is in what the hold commits.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Amount } from "../../protocol/Amount.js"
-import * as Idempotency from "../../protocol/Idempotency.js"
-import { type CreateRequest, ReservationId } from "../../protocol/Reservation.js"
+import type { CreateRequest } from "../../protocol/Reservation.js"
 import type { Service } from "../Cycles.js"
 import { Settlement } from "../Settlement.js"
 import type { Allocation, Holder } from "./allocation.js"
 import { recordAsEvent } from "./eventSpend.js"
 import { type Backing, type Open, openOn } from "./handle.js"
+import { localId, stays } from "./local.js"
 
 /** `reserved` is what was set aside for it: nothing when it takes as it goes. */
 export interface Part extends Pick<CreateRequest, "estimate" | "subject" | "action"> {
   readonly reserved: Amount
 }
 
-/** An id that no authority knows. */
-export const localId = (what: string): Effect.Effect<ReservationId> =>
-  Effect.map(Idempotency.fresh, (key) => ReservationId.make(`effect-cycles-${what}-${key}`.slice(0, 128)))
-
-const stays = (final: Deferred.Deferred<Settlement>, settlement: Settlement) =>
-  Effect.as(Deferred.succeed(final, settlement), settlement)
-
+/** `isLedgered` is false for a hold of this process only, whose parts are recorded by those who spend them. */
 export const openPart = (
   cycles: Service,
   { action, estimate, reserved, subject }: Part,
   { facts, lease }: Holder,
-  allocation: Allocation
+  allocation: Allocation,
+  isLedgered = true
 ): Effect.Effect<Open> =>
   Effect.flatMap(localId("part"), (id) => {
     const { amount, unit } = reserved
     const record: Backing["record"] = (spend, final, isCounted) =>
-      isCounted
+      isCounted || !isLedgered
         ? stays(
           final,
           Settlement.Committed({

@@ -8,7 +8,7 @@ import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import type { Service } from "../Cycles.js"
 import { AllocationExceeded, type Nested, type NestedError, NestedForbidden } from "../Nested.js"
 import type { Reservation } from "../Reservation.js"
-import { Allocation, type Holder } from "./allocation.js"
+import { Allocation, type Holder, type Role } from "./allocation.js"
 import { logs } from "./held.js"
 
 /** `within`: who holds its budget already. Without one it needs a hold of its own. */
@@ -26,12 +26,12 @@ const refuseUnit = (limit: Amount, estimate: Amount) =>
 export const draw = (
   from: Allocation,
   part: Amount,
-  kind: Allocation["kind"] = "guard"
+  role?: Role
 ): Effect.Effect<Allocation, AllocationExceeded | InvalidInput> =>
   Effect.suspend((): Effect.Effect<Allocation, AllocationExceeded | InvalidInput> => {
     const { free, holder, limit } = from
     if (part.unit !== limit.unit) return refuseUnit(limit, part)
-    const child = from.draw(part, { kind })
+    const child = from.draw(part, role)
     return child === undefined
       ? new AllocationExceeded({
         reservationId: holder!.facts.id,
@@ -51,15 +51,15 @@ const warnOnce = (cycles: Service) =>
   )
 
 /** Draws from the nearest cap. One that the authority holds already is also where the budget comes from. */
-const underCap = (outer: Allocation | undefined, estimate: Amount) => {
+const underCap = (outer: Allocation | undefined, estimate: Amount, role?: Role) => {
   const cap = outer?.cap
   return cap === undefined
     ? Effect.succeed({
-      allocation: new Allocation(estimate, { gate: outer?.gate }),
+      allocation: new Allocation(estimate, { gate: outer?.gate, ...role }),
       within: undefined,
       reserved: estimate
     })
-    : Effect.map(draw(cap, estimate), (allocation) => ({
+    : Effect.map(draw(cap, estimate, role), (allocation) => ({
       allocation,
       within: cap.kind === "backed" ? cap.holder : undefined,
       reserved: estimate
@@ -79,25 +79,29 @@ const joined = (from: Allocation, estimate: Amount) =>
       : Effect.succeed({ allocation, within: from.holder, reserved: Amount.zero(estimate.unit) })
   })
 
-/** To be called in an uninterruptible region: whoever gets a place ends its allocation. */
+/** To be called in an uninterruptible region: whoever gets a place ends its allocation. A role makes it no step, and no nested guard. */
 export const takePlace = (
   cycles: Service,
   outer: Option.Option<Reservation>,
   estimate: Amount,
-  nested: Nested | undefined
+  nested: Nested | undefined,
+  role?: Role
 ): Effect.Effect<Place, NestedError | InvalidInput> =>
   Effect.gen(function*() {
     const around = Option.getOrUndefined(outer)?.allocation
-    if (around === undefined) return yield* underCap(undefined, estimate)
+    if (around === undefined || role !== undefined) return yield* underCap(around, estimate, role)
     const isInWork = around.kind === "guard"
     if (isInWork && nested === "forbid") {
       return yield* new NestedForbidden({ reservationId: around.holder!.facts.id })
     }
     if (isInWork && nested === undefined) yield* warnOnce(cycles)
-    if (around.gate !== undefined) yield* around.gate.enter
-    if (isInWork && nested === "join") return yield* joined(around, estimate)
-    if (isInWork && nested === "split") {
-      return { allocation: yield* draw(around, estimate), within: around.holder, reserved: estimate }
+    const place = yield* isInWork && nested === "join"
+      ? joined(around, estimate)
+      : isInWork && nested === "split"
+      ? Effect.map(draw(around, estimate), (allocation) => ({ allocation, within: around.holder, reserved: estimate }))
+      : underCap(around, estimate)
+    if (around.gate !== undefined) {
+      yield* Effect.onError(around.gate.enter, () => Effect.sync(() => place.allocation.end(undefined)))
     }
-    return yield* underCap(around, estimate)
+    return place
   })

@@ -1,0 +1,44 @@
+/**
+ * A cap on a whole run of an agent, in one line: on money, on steps, on time. The guards inside need not know.
+ */
+import { Console, Effect, Stream } from "effect"
+import { Amount, CurrentRun, guarded, runBudget } from "effect-cycles"
+import { Authority } from "effect-cycles/authority"
+
+const think = (cost: string) =>
+  Effect.succeed("thought").pipe(
+    guarded({
+      action: { kind: "llm.completion", name: "gpt-4o" },
+      estimate: Amount.usd("0.30"),
+      actual: Amount.usd(cost)
+    })
+  )
+
+/** Goes on until the run stops it. */
+const agent = Effect.gen(function*() {
+  const { events, remaining, steps } = yield* CurrentRun
+  const watch = Stream.runForEach(
+    events,
+    ({ _tag, limit, spent }) => Console.log(`${_tag} on ${limit}, ${spent} spent`)
+  )
+  yield* Effect.fork(watch)
+  yield* Effect.yieldNow()
+  const error = yield* Effect.flip(Effect.forever(think("0.25")))
+  yield* Console.log(`stopped after ${yield* steps} steps: ${error._tag}, ${yield* remaining} left`)
+})
+
+const program = Effect.gen(function*() {
+  yield* Console.log("at most $1.50:")
+  yield* Effect.provide(agent, runBudget({ limit: Amount.usd("1.50") }))
+
+  yield* Console.log("at most 3 steps:")
+  yield* Effect.provide(agent, runBudget({ limit: Amount.usd("1.50"), steps: 3, wallClock: "5 minutes" }))
+
+  // Nothing is reserved for the run itself: each guard reserves for itself, and the cap is counted here.
+  yield* Console.log("at most $0.60, counted in this process:")
+  yield* Effect.provide(agent, runBudget({ limit: Amount.usd("0.60"), backing: "local" }))
+})
+
+Effect.runPromise(program.pipe(
+  Effect.provide(Authority.layer({ budgets: [{ scope: "tenant:acme", allocated: Amount.usd("5") }] }))
+))

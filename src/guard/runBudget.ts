@@ -1,0 +1,245 @@
+/**
+ * A cap on everything that a piece of a program spends.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Take from "effect/Take"
+import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
+import { Cycles } from "../lifecycle/Cycles.js"
+import { Allocation, type Gate, type Role } from "../lifecycle/internal/allocation.js"
+import type { Open } from "../lifecycle/internal/handle.js"
+import { localId, unheld, unleased } from "../lifecycle/internal/local.js"
+import { openPart } from "../lifecycle/internal/part.js"
+import { RunExhausted } from "../lifecycle/Nested.js"
+import { acquireOpen, type ReserveError } from "../lifecycle/Reservation.js"
+import { requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
+import { Amount } from "../protocol/Amount.js"
+import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunOptions<E = never, R = never> extends Omit<ReserveOptions<E, R>, "estimate" | "nested"> {
+  /** How much all of it may spend. */
+  readonly limit: Amount
+  /** How many reservations may be made, at least 1. */
+  readonly steps?: number | undefined
+  /** How long reservations may be made. What runs at the end of it is not interrupted. */
+  readonly wallClock?: Duration.DurationInput | undefined
+  /**
+   * - `authority` (the default): the limit is reserved when the run begins, and what was spent is committed when it ends. The guards inside
+   *   draw from that hold and ask nobody.
+   * - `local`: nothing is reserved for the run. The guards inside reserve for themselves, and each estimate counts against the limit.
+   */
+  readonly backing?: "authority" | "local" | undefined
+  /** From which part of a limit on a run is `Low`: a number above 0 and below 1, 0.8 when absent. */
+  readonly lowAt?: number | undefined
+}
+
+/**
+ * What a run is about to run out of, or has. Each comes once for each limit: `amount` by what was spent, not by what is held; `Exhausted`
+ * also when a guard was refused more than is not spent yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunEvent = Data.TaggedEnum<{
+  Low: { readonly limit: RunLimit; readonly spent: Amount; readonly steps: number }
+  Exhausted: { readonly limit: RunLimit; readonly spent: Amount; readonly steps: number }
+}>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type RunLimit = "amount" | "steps" | "wallClock"
+
+/**
+ * Constructors, `$is` and `$match`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const RunEvent = Data.taggedEnum<RunEvent>()
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Run {
+  readonly limit: Amount
+  /** What was spent so far. */
+  readonly spent: Effect.Effect<Amount>
+  /** What a guard may draw now: neither spent nor held. */
+  readonly remaining: Effect.Effect<Amount>
+  /** How many reservations were made. */
+  readonly steps: Effect.Effect<number>
+  /** The transitions, those that were there before too. Ends with the run. */
+  readonly events: Stream.Stream<RunEvent>
+}
+
+/**
+ * The run around the work.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class CurrentRun extends Context.Tag("effect-cycles/guard/runBudget/CurrentRun")<CurrentRun, Run>() {}
+
+interface Bounds {
+  readonly limit: Amount
+  readonly steps: number
+  readonly wallClock: Duration.Duration
+  readonly lowAt: number
+}
+
+const boundsOf = (
+  { limit, lowAt = 0.8, steps = Infinity, wallClock = Duration.infinity }: RunOptions<never, unknown>
+): Effect.Effect<Bounds, InvalidInput> =>
+  lowAt > 0 && lowAt < 1
+    ? steps >= 1 && (steps === Infinity || Number.isInteger(steps))
+      ? Effect.succeed({ limit, lowAt, steps, wallClock: Duration.decode(wallClock) })
+      : Effect.fail(invalidInput("steps", "must be a whole number, at least 1", steps))
+    : Effect.fail(invalidInput("lowAt", "must be above 0 and below 1", lowAt))
+
+/** What watches a run: its gate, its transitions, and who looks at both. */
+const watch = (bounds: Bounds, outer: Gate | undefined) =>
+  Effect.gen(function*() {
+    const { limit, lowAt, steps: most, wallClock } = bounds
+    const hub = yield* PubSub.sliding<Take.Take<RunEvent>>({ capacity: 16, replay: 16 })
+    const begun = yield* Clock.currentTimeNanos
+    const told = new Set<string>()
+    // Shares of a limit in steps of a billionth: an amount may be too large for a double.
+    const low = BigInt(Math.ceil(lowAt * 1e9))
+    let spent = 0n
+    let steps = 0
+
+    const tell = (_tag: RunEvent["_tag"], of: RunLimit): void => {
+      if (told.has(`${_tag} ${of}`)) return
+      told.add(`${_tag} ${of}`)
+      hub.unsafeOffer(
+        Take.of(RunEvent[_tag]({ limit: of, spent: new Amount({ unit: limit.unit, amount: spent }), steps }))
+      )
+    }
+    const onChange: Role["onChange"] = (allocation, refused) => {
+      spent = allocation.spent
+      if (spent * 1_000_000_000n >= limit.amount * low) tell("Low", "amount")
+      if (spent >= limit.amount || (refused !== undefined && refused.amount > limit.amount - spent)) {
+        tell("Exhausted", "amount")
+      }
+    }
+    const gate: Gate = {
+      enter: Effect.zipRight(
+        outer?.enter ?? Effect.void,
+        Effect.flatMap(Clock.currentTimeNanos, (now) => {
+          const elapsed = Duration.nanos(now - begun)
+          if (Duration.greaterThanOrEqualTo(elapsed, wallClock)) {
+            tell("Exhausted", "wallClock")
+            return new RunExhausted({ limit: "wallClock", bound: Duration.toMillis(wallClock) })
+          }
+          if (steps >= most) return new RunExhausted({ limit: "steps", bound: most })
+          steps += 1
+          if (steps >= most * lowAt) tell("Low", "steps")
+          if (steps >= most) tell("Exhausted", "steps")
+          return Effect.void
+        })
+      )
+    }
+    const timer = Effect.sleep(Duration.times(wallClock, lowAt)).pipe(
+      Effect.zipRight(Effect.sync(() => tell("Low", "wallClock"))),
+      Effect.zipRight(Effect.sleep(Duration.times(wallClock, 1 - lowAt))),
+      Effect.zipRight(Effect.sync(() => tell("Exhausted", "wallClock")))
+    )
+    if (Duration.isFinite(wallClock)) yield* Effect.forkScoped(Effect.interruptible(timer))
+    const run = (allocation: Allocation): Run => {
+      const amount = (n: bigint) => new Amount({ unit: limit.unit, amount: n })
+      return {
+        limit,
+        spent: Effect.sync(() => amount(allocation.spent)),
+        remaining: Effect.sync(() => amount(allocation.free)),
+        steps: Effect.sync(() => steps),
+        events: Stream.flattenTake(Stream.fromPubSub(hub))
+      }
+    }
+    return { gate, onChange, run, end: Effect.sync(() => void hub.unsafeOffer(Take.end)) }
+  })
+
+/** A hold that only this process knows, inside the one around it when there is one. */
+const openLocal = <E, R>(
+  options: RunOptions<E, R>,
+  role: Role,
+  outer: Allocation | undefined
+) =>
+  Effect.gen(function*() {
+    const cycles = yield* Cycles
+    const { limit } = options
+    const request = yield* requestOf({ ...options, estimate: limit }, cycles)
+    const around = outer?.cap
+    const kind = around?.kind === "backed" ? "backed" : "cap"
+    const joined = around?.join(limit, { ...role, kind })
+    const allocation = joined ?? new Allocation(limit, { ...role, kind })
+    const facts = unheld(yield* localId("run"), request)
+    return yield* openPart(
+      cycles,
+      { ...request, reserved: limit },
+      kind === "backed" && around?.holder !== undefined ? around.holder : { facts, lease: unleased },
+      allocation,
+      kind === "backed"
+    )
+  })
+
+const make = <E, R>(
+  options: RunOptions<E, R>
+): Effect.Effect<Context.Context<CurrentRun | CurrentReservation>, E | ReserveError, R | Cycles | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const outer = (yield* Effect.serviceOption(CurrentReservation)).pipe((outer) =>
+        outer._tag === "Some" ? outer.value.allocation : undefined
+      )
+      const { end, gate, onChange, run } = yield* Effect.flatMap(
+        boundsOf(options as RunOptions<never, unknown>),
+        (bounds) => watch(bounds, outer?.gate)
+      )
+      const role = { gate, onChange }
+      const open: Effect.Effect<Open, E | ReserveError, R | Cycles> = options.backing === "local"
+        ? openLocal(options, role, outer)
+        : acquireOpen({ ...options, estimate: options.limit }, restore, undefined, { ...role, kind: "backed" })
+      const { fail, reservation } = yield* open
+      yield* Effect.addFinalizer(() => Effect.zipRight(fail("run_ended"), end))
+      return Context.make(CurrentRun, run(reservation.allocation)).pipe(
+        Context.add(CurrentReservation, reservation)
+      )
+    })
+  )
+
+/**
+ * Caps what the work that it is provided to spends: every guard and every reservation in it, however deep, draws from the limit and fails
+ * with `AllocationExceeded` before its work when less is left, or with `RunExhausted` after `steps` or `wallClock`. At the end of the run
+ * what was spent is committed, and the rest released.
+ *
+ * `CurrentRun` tells how it stands. Without a guard inside that says what it used, nothing is charged.
+ *
+ * @example
+ * ```ts
+ * import { Amount, guarded, runBudget } from "effect-cycles"
+ * import * as Effect from "effect/Effect"
+ *
+ * const step = Effect.succeed("done").pipe(guarded({ estimate: Amount.usd("0.10"), actual: Amount.usd("0.04") }))
+ *
+ * const agent = Effect.forever(step).pipe(Effect.provide(runBudget({ limit: Amount.usd("1.50"), steps: 25 })))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const runBudget = <E = never, R = never>(
+  options: RunOptions<E, R>
+): Layer.Layer<CurrentRun | CurrentReservation, E | ReserveError, R | Cycles> => Layer.scopedContext(make(options))
