@@ -25,6 +25,7 @@ export default defineConfig({
         "src/client/**": floor,
         "src/lifecycle/**": floor,
         "src/guard/**": floor,
+        "src/usage/**": floor,
         "src/authority/**": floor
       }
     }

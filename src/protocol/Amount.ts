@@ -6,6 +6,7 @@ import { dual } from "effect/Function"
 import * as Hash from "effect/Hash"
 import type * as Ordering from "effect/Ordering"
 import * as Schema from "effect/Schema"
+import { decimal, divide } from "./internal/decimal.js"
 import { Int64, UnsignedInt64 } from "./internal/wire.js"
 import { type InvalidInput, invalidInput } from "./InvalidInput.js"
 
@@ -39,54 +40,18 @@ export type Rounding = "up" | "down" | "halfEven"
 const maxInt64 = 9223372036854775807n
 const microcentsDigits = 8
 
-/** A non-negative fraction of integers. */
-interface Fraction {
-  readonly numerator: bigint
-  readonly denominator: bigint
-}
-
-const decimal = (field: string, text: string): Either.Either<Fraction, InvalidInput> => {
-  const match = /^(\d{1,30})(?:\.(\d{1,30}))?$/.exec(text)
-  if (match === null) {
-    return Either.left(invalidInput(field, "must be a decimal such as \"0.0025\", not negative", text))
-  }
-  const fraction = match[2] ?? ""
-  return Either.right({ numerator: BigInt(`${match[1]}${fraction}`), denominator: 10n ** BigInt(fraction.length) })
-}
-
-const divide = (
-  field: string,
-  { denominator, numerator }: Fraction,
-  rounding: Rounding | undefined
-): Either.Either<bigint, InvalidInput> => {
-  const quotient = numerator / denominator
-  const twice = (numerator % denominator) * 2n
-  if (twice === 0n) return Either.right(quotient)
-  switch (rounding) {
-    case undefined:
-      return Either.left(invalidInput(field, "is finer than the unit; say how to round: up, down or halfEven"))
-    case "up":
-      return Either.right(quotient + 1n)
-    case "down":
-      return Either.right(quotient)
-    case "halfEven":
-      return Either.right(
-        twice > denominator || (twice === denominator && quotient % 2n === 1n) ? quotient + 1n : quotient
-      )
-  }
-}
-
 const checked = (field: string, unit: Unit, amount: bigint): Either.Either<Amount, InvalidInput> =>
   amount < 0n || amount > maxInt64
     ? Either.left(invalidInput(field, `must be between 0 and ${maxInt64} ${unit}`, amount))
     : Either.right(new Amount({ unit, amount }, { disableValidation: true }))
 
-const count = (field: string, unit: Unit, n: number | bigint): Amount => {
-  if (typeof n === "number" && !Number.isSafeInteger(n)) {
-    throw invalidInput(field, "must be a whole number that a double holds exactly, or a bigint", n)
-  }
-  return Either.getOrThrowWith(checked(field, unit, BigInt(n)), (error) => error)
-}
+const counted = (field: string, unit: Unit, n: number | bigint): Either.Either<Amount, InvalidInput> =>
+  typeof n === "bigint" || Number.isSafeInteger(n)
+    ? checked(field, unit, BigInt(n))
+    : Either.left(invalidInput(field, "must be a whole number that a double holds exactly, or a bigint", n))
+
+const count = (field: string, unit: Unit, n: number | bigint): Amount =>
+  Either.getOrThrowWith(counted(field, unit, n), (error) => error)
 
 const together = <A>(
   field: string,
@@ -168,6 +133,11 @@ export class Amount extends Schema.Class<Amount>("effect-cycles/Amount")(
   /** Whole risk points. Throws `InvalidInput`. */
   static riskPoints(n: number | bigint): Amount {
     return count("riskPoints", "RISK_POINTS", n)
+  }
+
+  /** As the constructors above, for a unit and a number that come from outside. */
+  static of(unit: Unit, n: number | bigint): Either.Either<Amount, InvalidInput> {
+    return counted("amount", unit, n)
   }
 
   /** Nothing, in a unit. */
