@@ -3,7 +3,7 @@
  */
 import * as Either from "effect/Either"
 import { cacheWrites, type CacheWriteTtl } from "./internal/cacheWrites.js"
-import { known, type Named, reading, type Reported } from "./internal/reading.js"
+import { known, reading, type Reported } from "./internal/reading.js"
 import type { Usage } from "./Usage.js"
 import type { UsageReadError } from "./UsageErrors.js"
 

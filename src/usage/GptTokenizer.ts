@@ -62,7 +62,7 @@ export const layer = (encoding: Encoding = "o200k_base"): Layer.Layer<Tokenizer,
   Layer.effect(
     Tokenizer,
     Effect.tryPromise({
-      try: encodings[encoding],
+      try: () => encodings[encoding](),
       catch: (cause) => new TokenizerUnavailable({ encoding, cause })
     }).pipe(
       Effect.map(({ countTokens }) => {

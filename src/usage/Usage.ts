@@ -102,10 +102,9 @@ const merge = (self: Usage, that: Usage, both: (a: number, b: number) => number)
     if (n !== undefined) result[bucket] = n
   }
   if (self.other !== undefined || that.other !== undefined) {
-    const names = new Set([...Object.keys(self.other ?? {}), ...Object.keys(that.other ?? {})])
-    result.other = Object.fromEntries(
-      Array.from(names, (name) => [name, merged(self.other?.[name], that.other?.[name]) ?? 0])
-    )
+    const counters = new Map(Object.entries(self.other ?? {}))
+    for (const [name, n] of Object.entries(that.other ?? {})) counters.set(name, merged(counters.get(name), n) ?? n)
+    result.other = Object.fromEntries(counters)
   }
   return result
 }
