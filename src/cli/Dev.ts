@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Command from "./Command.js"
 import * as DevServer from "./DevServer.js"
-import { parse } from "./internal/budgets.js"
+import { parseAll } from "./internal/budgets.js"
 import { colourOf } from "./internal/colour.js"
 import { type Failure, failure, usage } from "./internal/failure.js"
 import { greeting } from "./internal/greeting.js"
@@ -73,7 +73,7 @@ export const dev = (terminal: boolean): Command.Command =>
         )
         const port = yield* portOf("port", given.port, 7878)
         const adminPort = yield* portOf("admin-port", given["admin-port"], 7979)
-        const budgets = yield* Either.all((given.budget ?? [fallback]).map(parse)).pipe(Either.mapLeft(usage))
+        const budgets = yield* Either.mapLeft(parseAll(given.budget ?? [fallback]), usage)
         if (environment === "production" && given["allow-production"] !== true) {
           return yield* failure(
             "NODE_ENV is production, and this server is for development: point clients at a Cycles server, or say --allow-production"

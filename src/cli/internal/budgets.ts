@@ -54,3 +54,19 @@ export const parse = (text: string): Either.Either<Budget, string> => {
     allocated: amountOf(amount, unit)
   }).pipe(Either.mapLeft((why) => `--budget ${JSON.stringify(text)}: ${why}`))
 }
+
+/** The budgets of a command line. No scope may have two in the same unit: it would be a guess which one is meant. */
+export const parseAll = (texts: ReadonlyArray<string>): Either.Either<ReadonlyArray<Budget>, string> =>
+  Either.gen(function*() {
+    const budgets: Array<Budget> = []
+    for (const text of texts) {
+      const budget = yield* parse(text)
+      const isSame = ({ allocated, scope }: Budget) =>
+        scope === budget.scope && allocated.unit === budget.allocated.unit
+      if (budgets.some(isSame)) {
+        return yield* Either.left(`--budget ${JSON.stringify(text)}: the scope has a budget in this unit already`)
+      }
+      budgets.push(budget)
+    }
+    return budgets
+  })

@@ -1,17 +1,15 @@
 /**
  * Bold and dim text, for terminals that want it.
  */
-import { styleText } from "node:util"
-
 export interface Colour {
   readonly bold: (text: string) => string
   readonly dim: (text: string) => string
 }
 
 const plain = (text: string): string => text
+const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`
+const dim = (text: string): string => `\u001b[2m${text}\u001b[22m`
 
 /** `NO_COLOR` (of any value but the empty one) and `TERM=dumb` turn it off, and so does output that is no terminal. */
 export const colourOf = (terminal: boolean, variables: { readonly noColor: string; readonly term: string }): Colour =>
-  terminal && variables.noColor === "" && variables.term !== "dumb"
-    ? { bold: (text) => styleText("bold", text), dim: (text) => styleText("dim", text) }
-    : { bold: plain, dim: plain }
+  terminal && variables.noColor === "" && variables.term !== "dumb" ? { bold, dim } : { bold: plain, dim: plain }
