@@ -1,5 +1,8 @@
-/** Packs the library, lints the tarball, then installs it in an empty folder and runs `packSmoke.mjs` there. */
-import { execFileSync } from "node:child_process"
+/**
+ * Packs the library, lints the tarball, installs it in an empty folder and runs `packSmoke.mjs` there; then starts the dev server from the
+ * tarball in another empty folder, and ends it as a terminal would.
+ */
+import { execFileSync, spawn } from "node:child_process"
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
@@ -21,6 +24,54 @@ const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): void
   execFileSync(command, args, { cwd, env, stdio: ["ignore", "inherit", "inherit"] })
 }
 
+/** `effect-cycles dev`, started by npm in a folder with nothing in it: it greets, answers, and ends at Ctrl-C. */
+const tryDev = async (cwd: string, tarball: string): Promise<void> => {
+  const args = [
+    "exec",
+    "--yes",
+    `--package=${tarball}`,
+    "--",
+    "effect-cycles",
+    "dev",
+    "--port",
+    "0",
+    "--admin-port",
+    "0"
+  ]
+  console.log(`$ npm ${args.join(" ")}`)
+  const child = spawn("npm", args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "inherit"] })
+  let over = false
+  const ended = new Promise<void>((resolve) =>
+    child.once("close", () => {
+      over = true
+      resolve()
+    })
+  )
+  const end = (signal: NodeJS.Signals) => {
+    if (child.pid !== undefined && !over) process.kill(-child.pid, signal)
+  }
+  const limit = setTimeout(() => end("SIGKILL"), 180_000)
+  try {
+    let greeting = ""
+    for await (const part of child.stdout) {
+      greeting += part
+      if (!greeting.includes("Ctrl-C ends it.")) continue
+      console.log(greeting)
+      const url = /^ {2}runtime +(\S+)/m.exec(greeting)?.[1]
+      for (const path of ["/", "/openapi.json", "/actuator/health"]) {
+        const { ok, status } = await fetch(`${url}${path}`)
+        if (!ok) throw new Error(`${path} was answered with ${status}`)
+      }
+      end("SIGINT")
+    }
+    if (!greeting.includes("Ctrl-C ends it.")) throw new Error("the dev server did not start from the tarball")
+    await ended
+  } finally {
+    clearTimeout(limit)
+    end("SIGKILL")
+  }
+}
+
 const folder = mkdtempSync(join(tmpdir(), "effect-cycles-"))
 try {
   run(root, "npm", "run", "build")
@@ -38,6 +89,10 @@ try {
   run(consumer, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", tarball, ...peers)
   copyFileSync(join(root, "test/support/packSmoke.mjs"), join(consumer, "packSmoke.mjs"))
   run(consumer, "node", "packSmoke.mjs")
+
+  const empty = join(folder, "empty")
+  mkdirSync(empty)
+  await tryDev(empty, tarball)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -73,7 +73,8 @@ export const dev = (
   env?: Readonly<Record<string, string>>
 ): Effect.Effect<Server, DidNotStart, Scope.Scope> =>
   Effect.gen(function*() {
-    const program = yield* launch(["dev", "--port", "0", "--admin-port", "0", ...args], env)
+    const given = args.includes("--port") ? args : ["--port", "0", ...args]
+    const program = yield* launch(["dev", "--admin-port", "0", ...given], env)
     yield* Effect.raceFirst(
       Effect.repeat(Effect.sleep(10), { until: () => program.stdout().includes("Ctrl-C ends it.") }),
       Effect.flatMap(program.ended, (ended) => new DidNotStart(ended))
