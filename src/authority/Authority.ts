@@ -79,6 +79,8 @@ export interface Service {
   readonly budgets: Effect.Effect<ReadonlyArray<BudgetView>>
   /** Every reservation as it is now, the oldest first. */
   readonly reservations: Effect.Effect<ReadonlyArray<ReservationDetail>>
+  /** Every reservation that is ACTIVE now, the newest first. */
+  readonly active: Effect.Effect<ReadonlyArray<ReservationDetail>>
   /** What administrators did on behalf of tenants, the oldest first. */
   readonly audits: Effect.Effect<ReadonlyArray<Audit>>
   /** What happens from now on. Costs nothing while nobody listens; a slow listener loses events, as `overflow` says, and slows nobody. */
@@ -175,6 +177,7 @@ const build = (options: Options, store: Store): Effect.Effect<Service, InvalidIn
       observe,
       budgets: look(() => budgetsOf(state).map(view).sort(byScope)),
       reservations: look(() => Array.from(reservationsOf(state)).sort(byAge).map(detail)),
+      active: look(() => Array.from(state.active.values()).sort(byAge).reverse().map(detail)),
       audits: look(() => Ledger.rowsOf(state).audits),
       putBudget: (options) =>
         Effect.flatMap(

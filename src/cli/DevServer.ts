@@ -1,6 +1,8 @@
 /**
  * A budget authority for development: the protocol and the administrator's plane on two ports, and a page that shows what happens.
  */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -10,7 +12,7 @@ import type { BudgetView } from "../authority/Budget.js"
 import type { Amount } from "../protocol/Amount.js"
 import { type Failure, failure, usage } from "./internal/failure.js"
 import * as Feed from "./internal/feed.js"
-import { isLoopback, ownNamesOnly } from "./internal/gate.js"
+import { isLoopback, ownNamesOnly, refused } from "./internal/gate.js"
 import { listen } from "./internal/listen.js"
 import { withHealth, withSite } from "./internal/site.js"
 
@@ -52,6 +54,11 @@ const secret = (host: string, known: string): Redacted.Redacted =>
 
 const tenantOf = (scope: string): string => (scope.split("/")[0] ?? "").slice("tenant:".length)
 
+const nothing: HttpApp.Default = Effect.map(
+  HttpServerRequest.HttpServerRequest,
+  (request) => refused(request, "NOT_FOUND", "No such route")
+)
+
 /**
  * Starts the server; the end of the scope stops it: nothing is accepted any more, answers that are on their way are finished,
  * and open pages are not waited for. `Failure` in one line when a port is in use, an option makes no sense or the data cannot be read.
@@ -71,13 +78,13 @@ export const start = (options: Options): Effect.Effect<Running, Failure, Scope.S
     const authority = yield* Authority.make({ budgets, keys, adminKey }).pipe(
       Effect.mapError(({ message }) => failure(message))
     )
-    const feed = yield* Feed.make(authority, Effect.succeed([]))
+    const feed = yield* Feed.make(authority)
     const names = [...allowedHosts, host].map((name) => name.toLowerCase())
     const runtime = httpApp.pipe(Effect.provideService(Authority.Authority, authority))
     const taken = yield* listen({ host, port, option: "--port" }, ownNamesOnly(names, withSite(feed.events, runtime)))
     const admin = yield* listen(
       { host, port: adminPort, option: "--admin-port" },
-      ownNamesOnly(names, withHealth(runtime))
+      ownNamesOnly(names, withHealth(nothing))
     )
     yield* Effect.addFinalizer(() => feed.end)
     const shown = host === "localhost" || host === "0.0.0.0" || host === "::"

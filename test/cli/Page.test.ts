@@ -132,6 +132,27 @@ describe("the page", { timeout: 60_000 }, () => {
       yield* says(page, ".card .left", "$8.99999999")
       yield* says(page, "#live .empty", "Nothing is held")
 
+      yield* reserve(server, 900_000_000)
+      yield* says(page, "#decisions td.verdict", "budget exceeded")
+      const rows = () =>
+        wait(
+          page.locator("#decisions tr").evaluateAll((rows) =>
+            rows.slice(1).map((row) =>
+              Array.from(row.children).slice(1).map((cell) => cell instanceof HTMLElement ? cell.innerText : "")
+            )
+          )
+        )
+      const denial = ["budget exceeded", "reserve\ntenant:acme", "$9.00"]
+      const name = "llm.completion <img src=x onerror=alert(1)>\ntenant:acme"
+      assert.deepStrictEqual(yield* rows(), [
+        denial,
+        ["committed", name, "$1.00000001\n$2.00 held"],
+        ["reserved", name, "$2.00"]
+      ])
+      yield* wait(page.locator("#denials").focus())
+      yield* wait(page.keyboard.press("Space"))
+      assert.deepStrictEqual(yield* rows(), [denial])
+
       assert.deepStrictEqual(complaints, [])
       assert.deepStrictEqual(Array.from(new Set(loaded.map((url) => new URL(url).origin))), [server.url])
     }))

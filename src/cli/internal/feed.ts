@@ -6,14 +6,14 @@ import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Order from "effect/Order"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Service } from "../../authority/Authority.js"
 import type { BudgetView } from "../../authority/Budget.js"
 import * as Json from "../../protocol/Json.js"
 import type { ReservationDetail } from "../../protocol/ReservationQuery.js"
-import type { Decision } from "./decisions.js"
+import { latest } from "./decisions.js"
 
 /** The page stays quick with any ledger: what is beyond is counted. */
 const most = 200
@@ -67,10 +67,6 @@ const liveOf = ({ action, expiresAt, reservationId, reserved, scopePath }: Reser
   endsAt: DateTime.toEpochMillis(expiresAt)
 })
 
-const newestFirst = Order.reverse(
-  Order.mapInput(DateTime.Order, ({ createdAt }: ReservationDetail) => createdAt)
-)
-
 /**
  * `events` are server-sent events for one page: the whole picture at once, and again whenever it changes, until `end`.
  */
@@ -81,20 +77,20 @@ export interface Feed {
 
 /** What an authority shows. */
 export const make = (
-  authority: Service,
-  decisions: Effect.Effect<ReadonlyArray<Decision>>
-): Effect.Effect<Feed> =>
+  authority: Service
+): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function*() {
+    const decisions = yield* latest(authority)
     const ended = yield* Deferred.make<void>()
     const picture = Effect.gen(function*() {
       const budgets = yield* authority.budgets
-      const live = (yield* authority.reservations).filter(({ status }) => status === "ACTIVE").sort(newestFirst)
+      const live = yield* authority.active
       return yield* Effect.orDie(Json.stringify({
         budgets: budgets.slice(0, most).map(budgetOf),
         moreBudgets: Math.max(0, budgets.length - most),
         live: live.slice(0, most).map(liveOf),
         moreLive: Math.max(0, live.length - most),
-        decisions: yield* decisions
+        decisions: decisions()
       }))
     })
     // Any number of pages costs as much as one.

@@ -4,7 +4,7 @@
  * @typedef {{ scope: string, remaining: string, below: boolean, allocated: string, facts: Array<[string, string]>,
  *   chips: Array<[string, string]>, parts: { spent: number, held: number, debt: number }, spoken: string }} Budget
  * @typedef {{ id: string, scope: string, action: string, held: string, endsAt: number }} Live
- * @typedef {{ n: number, at: number, verdict: string, tone: string, denial: boolean, scope: string, action: string, amount: string,
+ * @typedef {{ at: number, verdict: string, tone: string, denial: boolean, scope: string, action: string, amount: string,
  *   note: string }} Decision
  * @typedef {{ now: number, budgets: Array<Budget>, moreBudgets: number, live: Array<Live>, moreLive: number,
  *   decisions: Array<Decision> }} Feed
