@@ -6,9 +6,18 @@ export * as CyclesConfig from "./client/CyclesConfig.js"
 export { EvidenceVerdict, verifyEvidence, type VerifyEvidenceOptions } from "./client/verifyEvidence.js"
 export { evaluate, type EvaluateError, Evaluation } from "./guard/evaluate.js"
 export { type Actual, guarded, type GuardOptions } from "./guard/guarded.js"
+export {
+  type DrainOptions,
+  type EarlyEnd,
+  type EndPolicy,
+  guardedStream,
+  type GuardedStreamOptions,
+  type StreamSource
+} from "./guard/guardedStream.js"
 export type { CommonGuardOptions, GuardError } from "./guard/GuardOptions.js"
 export { CurrentRun, type Run, runBudget, RunEvent, type RunLimit, type RunOptions } from "./guard/runBudget.js"
 export { subBudget } from "./guard/subBudget.js"
+export * as UsageMeter from "./guard/UsageMeter.js"
 export { ActualUnknown } from "./lifecycle/ActualUnknown.js"
 export { CurrentReservation } from "./lifecycle/CurrentReservation.js"
 export { Cycles, CyclesLive, type Service as CyclesService } from "./lifecycle/Cycles.js"

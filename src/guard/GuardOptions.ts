@@ -25,6 +25,12 @@ export type GuardError = ReserveError | LeaseLost | ActualUnknown
  */
 export interface CommonGuardOptions<E = never, R = never> extends ReserveOptions<E, R> {
   /**
+   * After a success of which neither an actual nor usage is known: the estimate is recorded (`estimate`, the default), or nothing is sent
+   * at all and the guard fails with `ActualUnknown` (`fail`). With `fail` the estimate is never recorded: usage that was recorded on the
+   * way is taken as it is.
+   */
+  readonly whenActualUnknown?: "estimate" | "fail" | undefined
+  /**
    * What happens to the work when its hold is lost while it runs: a warning (`warn`, the default), `LeaseLost` once it is done and settled
    * (`failOnFinalize`), or its end at once with `LeaseLost` (`interrupt`).
    */

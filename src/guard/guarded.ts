@@ -36,12 +36,6 @@ export interface GuardOptions<A, E = never, R = never> extends CommonGuardOption
    * be a part.
    */
   readonly actual?: Actual<A, unknown, R> | undefined
-  /**
-   * After a success of which neither an actual nor usage is known: the estimate is recorded (`estimate`, the default), or nothing is sent
-   * at all and the guard fails with `ActualUnknown` (`fail`). With `fail` the estimate is never recorded: usage that was recorded on the
-   * way is taken as it is.
-   */
-  readonly whenActualUnknown?: "estimate" | "fail" | undefined
 }
 
 const actualOf = <A, X, R>(

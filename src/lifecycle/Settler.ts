@@ -1,6 +1,8 @@
 /**
  * Work that outlives its caller: fibers owned by the layer, which waits for them when it ends.
  */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
@@ -18,6 +20,13 @@ import * as Telemetry from "../protocol/Telemetry.js"
 export interface Settler {
   /** Starts a job on a fiber of the layer: the caller neither waits for it nor interrupts it. */
   readonly submit: (job: Effect.Effect<void>) => Effect.Effect<void>
+  /**
+   * As `submit`, unless so many jobs that were started this way are under way, or the layer has ended; says whether it was started. The
+   * job cannot be interrupted but where it says so itself.
+   */
+  readonly submitAtMost: (limit: number, job: Effect.Effect<void>) => Effect.Effect<boolean>
+  /** Ends when the layer has waited half of `flushTimeout` for its jobs: what can be cut short should be, to settle in the other half. */
+  readonly closing: Effect.Effect<void>
   /** Waits until no job is left, at most as long as the configured `flushTimeout`; says whether none is left. */
   readonly flush: Effect.Effect<boolean>
   /** How many jobs are under way. */
@@ -35,23 +44,40 @@ export const make = (
 ): Effect.Effect<Settler, never, Scope.Scope> =>
   Effect.gen(function*() {
     const jobs = yield* FiberSet.make<void>()
+    const closing = yield* Deferred.make<void>()
     let closed = false
-    const flush = FiberSet.awaitEmpty(jobs).pipe(
-      deadline(flushTimeout, () => "late" as const),
-      Effect.match({ onFailure: () => false, onSuccess: () => true })
-    )
+    let limited = 0
+    const flushWithin = (limit: Duration.Duration) =>
+      FiberSet.awaitEmpty(jobs).pipe(
+        deadline(limit, () => "late" as const),
+        Effect.match({ onFailure: () => false, onSuccess: () => true })
+      )
+    const half = Duration.times(flushTimeout, 0.5)
     const close = Effect.sync(() => {
       closed = true
     })
-    yield* Effect.addFinalizer(() => Effect.zipRight(flush, close))
+    yield* Effect.addFinalizer(() =>
+      flushWithin(half).pipe(
+        Effect.zipLeft(Deferred.succeed(closing, undefined)),
+        Effect.flatMap((empty) => empty ? Effect.void : flushWithin(half)),
+        Effect.zipRight(close)
+      )
+    )
     const count = Effect.flatMap(FiberSet.size(jobs), (n) => Metric.set(Telemetry.settlementPending, n))
     const start = (job: Effect.Effect<void>) =>
-      FiberSet.run(jobs, Effect.ensuring(Effect.interruptible(job), count)).pipe(
+      FiberSet.run(jobs, Effect.ensuring(job, count)).pipe(
         Effect.map((fiber) => waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber))))
       )
     return {
-      submit: (job) => Effect.suspend(() => closed ? job : Effect.asVoid(start(job))),
-      flush,
+      submit: (job) => Effect.suspend(() => closed ? job : Effect.asVoid(start(Effect.interruptible(job)))),
+      submitAtMost: (limit, job) =>
+        Effect.suspend(() => {
+          if (closed || limited >= limit) return Effect.succeed(false)
+          limited += 1
+          return Effect.uninterruptible(Effect.as(start(Effect.ensuring(job, Effect.sync(() => limited -= 1))), true))
+        }),
+      closing: Deferred.await(closing),
+      flush: flushWithin(flushTimeout),
       pending: FiberSet.size(jobs)
     }
   })

@@ -33,6 +33,7 @@ export const attributes = {
   estimated: "cycles.amount.estimated",
   charged: "cycles.amount.charged",
   settlement: "cycles.settlement",
+  streamEnd: "cycles.stream.end",
   errorType: "error.type"
 } as const
 
@@ -67,5 +68,40 @@ export const settlementPending: Metric.Metric.Gauge<number> = Metric.gauge(
  */
 export const leaseLost: Metric.Metric.Counter<number> = Metric.counter("cycles.lease.lost", {
   description: "leases that were lost while their work ran",
+  incremental: true
+})
+
+/**
+ * How long guarded streams run, in seconds, from the reservation to the end of their elements, tagged with how they ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const streamDuration: Metric.Metric.Histogram<number> = Metric.histogram(
+  "cycles.stream.duration",
+  MetricBoundaries.exponential({ start: 0.01, factor: 2, count: 16 }),
+  "duration of a guarded stream"
+).pipe(Metric.tagged("unit", "s"))
+
+/**
+ * How long guarded streams take from the reservation to their first element, in seconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const streamFirstElement: Metric.Metric.Histogram<number> = Metric.histogram(
+  "cycles.stream.first_element",
+  MetricBoundaries.exponential({ start: 0.001, factor: 2, count: 16 }),
+  "time to the first element of a guarded stream"
+).pipe(Metric.tagged("unit", "s"))
+
+/**
+ * Elements that guarded streams produced.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const streamElements: Metric.Metric.Counter<number> = Metric.counter("cycles.stream.elements", {
+  description: "elements that guarded streams produced",
   incremental: true
 })

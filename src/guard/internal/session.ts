@@ -8,12 +8,14 @@ import type { Open } from "../../lifecycle/internal/handle.js"
 import type { LeaseLost, LeasePolicy } from "../../lifecycle/Lease.js"
 import { acquireOpen, type ReserveError } from "../../lifecycle/Reservation.js"
 import type { Settlement } from "../../lifecycle/Settlement.js"
+import type { Settler } from "../../lifecycle/Settler.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CommonGuardOptions } from "../GuardOptions.js"
 import { warn } from "./warn.js"
 
 export interface Session<R> extends Open {
   readonly policy: LeasePolicy
+  readonly settler: Settler
   /** Runs a settlement and shows it to `onSettled`; in the background where the options say so. Never fails. */
   readonly settle: (settlement: Effect.Effect<Settlement>) => Effect.Effect<void, never, R>
   /** After the settlement: fails with the loss of the lease where the policy says so. */
@@ -45,6 +47,7 @@ export const begin = <E, R>(
     return {
       ...open,
       policy,
+      settler,
       settle: options.settle === "background"
         ? (settlement) =>
           Effect.flatMap(

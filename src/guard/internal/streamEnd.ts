@@ -1,0 +1,131 @@
+/**
+ * How the reservation of a stream is settled, by how the stream ends.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { deadline } from "../../client/internal/deadline.js"
+import type { ActualUnknown } from "../../lifecycle/ActualUnknown.js"
+import type { LeaseLost } from "../../lifecycle/Lease.js"
+import * as Telemetry from "../../protocol/Telemetry.js"
+import type { EarlyEnd, EndPolicy, GuardedStreamOptions } from "../guardedStream.js"
+import { Reading } from "../UsageMeter.js"
+import type { Detached } from "./detached.js"
+import type { Session } from "./session.js"
+import type { Tally } from "./tally.js"
+
+type EndOptions<E, R> = Pick<GuardedStreamOptions<never, E, R>, "drain" | "onEarlyEnd" | "whenActualUnknown">
+
+export const policyOf = <E, R>({ onEarlyEnd }: EndOptions<E, R>, end: EarlyEnd): EndPolicy =>
+  (typeof onEarlyEnd === "object" ? onEarlyEnd[end] : onEarlyEnd) ?? "commitKnown"
+
+export const drains = <E, R>(options: EndOptions<E, R>): boolean =>
+  (["stopped", "failed", "interrupted"] as const).some((end) => policyOf(options, end) === "drain")
+
+/** A scope closes with success where the reader has enough, just as at the end: only the stream itself knows its end. */
+const endOf = (exit: Exit.Exit<unknown, unknown>): EarlyEnd =>
+  Exit.isSuccess(exit) ? "stopped" : Exit.isInterrupted(exit) ? "interrupted" : "failed"
+
+export interface Ending<R> {
+  /** At the stream's own end, before the reader hears of it. */
+  readonly complete: Effect.Effect<void, ActualUnknown | LeaseLost, R>
+  /** At the end of the scope: whatever was not complete. */
+  readonly early: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void, never, R>
+}
+
+export const ending = <A, E, E2, R, R2>(
+  session: Session<R>,
+  tally: Tally<A, R>,
+  options: EndOptions<E2, R>,
+  detached: Detached<A, E, R2> | undefined
+): Ending<R | R2> => {
+  const { reservation, settler } = session
+  let ended = false
+
+  const measured = (end: string, reading: Reading, metadata: Readonly<Record<string, unknown>>) =>
+    Effect.all([
+      tally.count,
+      Effect.annotateCurrentSpan(Telemetry.attributes.streamEnd, end),
+      session.measured(reading._tag === "Absent" ? Option.none() : Option.some(reading), {
+        metrics: tally.metrics(),
+        metadata
+      })
+    ], { discard: true })
+
+  /** The stream has said all it has to say: what is missing now is missing for good. */
+  const settleWhole = (end: string, reading: Reading, metadata: Readonly<Record<string, unknown>>) =>
+    Effect.gen(function*() {
+      yield* measured(end, reading, metadata)
+      const strict = options.whenActualUnknown === "fail"
+      const unknown = strict && reading._tag === "Absent" ? yield* session.abandon : Option.none()
+      yield* session.settle(session.succeed(Option.none(), reading._tag === "Partial" && !strict))
+      if (Option.isSome(unknown)) return yield* unknown.value
+    })
+
+  const settlePart = (end: EarlyEnd) =>
+    Effect.gen(function*() {
+      const reading = yield* tally.read(false)
+      yield* measured(end, reading, { stream_end: end })
+      if (tally.any()) yield* reservation.markDispatched()
+      yield* session.settle(
+        reading._tag === "Final"
+          ? session.succeed(Option.none(), false)
+          : session.fail(end === "failed" ? "stream_failed" : "stream_aborted")
+      )
+    })
+
+  const release = (end: EarlyEnd) =>
+    Effect.zipRight(
+      measured(end, Reading.Absent(), {}),
+      session.settle(reservation.release(end === "failed" ? "stream_failed" : "stream_aborted"))
+    )
+
+  /** Runs in the background: what reads the stream can be interrupted, what settles cannot. */
+  const drain = (end: EarlyEnd, rest: Detached<A, E, R2>, exit: Exit.Exit<unknown, unknown>) =>
+    Effect.gen(function*() {
+      const enough = Effect.map(tally.read(false), Reading.$is("Final"))
+      const learned = yield* rest.readOn(enough).pipe(
+        Effect.raceFirst(settler.closing),
+        deadline(Duration.decode(options.drain?.within ?? "10 seconds"), () => "late"),
+        Effect.interruptible,
+        Effect.exit
+      )
+      const whole = Exit.isSuccess(learned) && rest.over()
+      // A provider that does not hear of its end must not keep the settlement waiting.
+      yield* Effect.forkDaemon(rest.close(exit))
+      yield* whole
+        ? Effect.flatMap(
+          tally.read(true),
+          (reading) => Effect.ignore(settleWhole(end, reading, { stream_end: end, drained: true }))
+        )
+        : settlePart(end)
+    })
+
+  const early = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, never, R | R2> =>
+    Effect.gen(function*() {
+      if (ended) return
+      ended = true
+      const end = endOf(exit)
+      const policy = policyOf(options, end)
+      if (policy === "drain" && detached !== undefined && !detached.over()) {
+        const context = yield* Effect.context<R | R2>()
+        const job = Effect.provide(drain(end, detached, exit), context)
+        if (yield* settler.submitAtMost(options.drain?.atMost ?? 64, job)) return
+      }
+      if (detached !== undefined) yield* detached.close(exit)
+      yield* policy === "release" ? release(end) : settlePart(end)
+    })
+
+  const complete = Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      ended = true
+      if (detached !== undefined) yield* detached.close(Exit.void)
+      const reading = yield* Effect.exit(restore(tally.read(true)))
+      yield* settleWhole("completed", Exit.getOrElse(reading, () => Reading.Absent()), {})
+      yield* session.finalize
+    })
+  )
+
+  return { complete, early }
+}
