@@ -56,3 +56,4 @@ export { type Price, type PriceError, Prices, type Service as PricesService } fr
 export * as PriceTable from "./usage/PriceTable.js"
 export { Tokenizer } from "./usage/Tokenizer.js"
 export * as Usage from "./usage/Usage.js"
+export * as UsageFold from "./usage/UsageFold.js"

@@ -19,7 +19,8 @@ import type { MissingPrice, StalePrice, UnknownModel } from "./PriceErrors.js"
 import type { CallOptions, EstimateOptions } from "./PriceOptions.js"
 import * as PriceTable from "./PriceTable.js"
 import type { Usage } from "./Usage.js"
-import type { UsageAbsent } from "./UsageErrors.js"
+import type { UsageAbsent, UsageReadError } from "./UsageErrors.js"
+import type { State, UsageFold } from "./UsageFold.js"
 
 /**
  * Every error of `Prices`: there is no price for the model, none to be believed, none for a bucket that was used; what was used is unknown;
@@ -54,6 +55,16 @@ export interface Price {
   /** See `Prices.estimate`. */
   readonly estimate: (options: EstimateOptions) => Either.Either<Amount, MissingPrice | InvalidInput>
 }
+
+/**
+ * What the meter of a stream shows: nothing said, a part of what was used, or all of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MeterReading =
+  | { readonly _tag: "Absent" }
+  | { readonly _tag: "Partial" | "Final"; readonly amount: Amount; readonly source: "usage" }
 
 /**
  * @since 0.1.0
@@ -234,6 +245,38 @@ export class Prices extends Context.Tag("effect-cycles/usage/Prices")<Prices, Se
     options?: CallOptions
   ): Effect.Effect<Amount, PriceError | E, Prices | R> {
     return priced(model, usage, (price, usage) => price.costSoFar(usage, options))
+  }
+
+  /**
+   * What `UsageMeter.make` of a guarded stream takes: folds the usage of the elements, and prices it when the stream ends. What the provider
+   * called final is a final amount (`cost`), anything else a part (`costSoFar`), and nothing said is absent.
+   *
+   * ```ts
+   * UsageMeter.make(Prices.meter("gpt-4o", UsageFold.openAIChat()))
+   * ```
+   */
+  static meter<A, S extends State>(
+    model: string,
+    fold: UsageFold<A, S>,
+    options?: CallOptions
+  ): {
+    readonly initial: S
+    readonly step: (state: S, element: A) => S
+    readonly read: (state: S) => Effect.Effect<MeterReading, PriceError | UsageReadError, Prices>
+  } {
+    const reading = (_tag: "Partial" | "Final") => (amount: Amount): MeterReading => ({ _tag, amount, source: "usage" })
+    return {
+      ...fold,
+      read: ({ final, usage }) => {
+        const part = Prices.costSoFar(model, usage, options).pipe(
+          Effect.map(reading("Partial")),
+          Effect.catchTag("UsageAbsent", () => Effect.succeed<MeterReading>({ _tag: "Absent" }))
+        )
+        return final
+          ? Effect.catchTag(Effect.map(Prices.cost(model, usage, options), reading("Final")), "UsageAbsent", () => part)
+          : part
+      }
+    }
   }
 
   /**
