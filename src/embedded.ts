@@ -5,6 +5,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { httpApp as adminApp } from "./authority/Admin.js"
 import { httpApp } from "./authority/App.js"
 import * as Room from "./authority/Authority.js"
 import * as InProcess from "./authority/InProcess.js"
@@ -16,13 +17,15 @@ import type { InvalidInput } from "./protocol/InvalidInput.js"
 import { invalidInput } from "./protocol/InvalidInput.js"
 
 export {
+  type ApiKeyOptions,
   Authority,
   type BudgetOptions,
+  type MadeKey,
   type ObserveOptions,
   type Options as AuthorityOptions,
   type Service
 } from "./authority/Authority.js"
-export { httpApp }
+export { adminApp, httpApp }
 
 /**
  * Options of the client, except how to reach the authority, and of the authority.

@@ -3,6 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -12,19 +13,22 @@ import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Amount, Unit } from "../protocol/Amount.js"
 import type { Caps } from "../protocol/Caps.js"
-import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
+import { type InvalidInput, invalidInput, sanitize } from "../protocol/InvalidInput.js"
 import type { ReservationDetail } from "../protocol/ReservationQuery.js"
 import { type BudgetStatus, type BudgetView, isSound, view } from "./Budget.js"
-import { type Answers, type Command, type CommandOf, type Refusal, refuse } from "./Command.js"
+import { type Answers, type Command, type CommandOf, type Refusal, refusal } from "./Command.js"
 import { detail } from "./internal/answer.js"
 import { freshId } from "./internal/correlation.js"
 import { makeDesk } from "./internal/desk.js"
 import type { ObserveOptions } from "./internal/observers.js"
 import { budgetsOf, reservationsOf } from "./internal/read.js"
+import { makeVerifier, mint } from "./internal/secrets.js"
+import { makeThrottle, type TurnedAway } from "./internal/throttle.js"
 import * as Ledger from "./Ledger.js"
 import type { LedgerEvent } from "./LedgerEvent.js"
 import { LedgerStore, type LedgerStoreError, memory, type Service as Store } from "./LedgerStore.js"
-import type { Audit, Reservation, RowChange, Tenant } from "./Rows.js"
+import { agentPermissions, identify, isPermission, type Principal } from "./Principal.js"
+import type { ApiKey, Audit, Reservation, RowChange, Tenant } from "./Rows.js"
 import * as Scopes from "./Scopes.js"
 import type { Settings, State } from "./State.js"
 
@@ -59,8 +63,37 @@ export interface Options {
   readonly keys?: ReadonlyArray<{ readonly key: Redacted.Redacted; readonly tenant: string }> | undefined
   /** The key of an administrator, who may list, read and release the reservations of every tenant. */
   readonly adminKey?: Redacted.Redacted | undefined
+  /** Tenants to begin with, beside those that only their keys and budgets name. */
+  readonly tenants?: ReadonlyArray<{ readonly id: string; readonly tenant: Tenant }> | undefined
+  /** Whether the permissions of keys that the administrator made are enforced, or only kept. `stored` when absent. */
+  readonly permissions?: "stored" | "enforced" | undefined
+  /** How many requests to the public endpoints one client may send in a minute. 300 when absent; `Infinity` for any number. */
+  readonly publicLimit?: number | undefined
   /** How the ledger remembers; the defaults are those of the protocol. */
   readonly ledger?: Settings | undefined
+}
+
+/**
+ * A key to be made: by default with the permissions of an agent, for 90 days.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApiKeyOptions extends Partial<Pick<ApiKey, "description" | "scopeFilter" | "metadata">> {
+  readonly tenant: string
+  readonly name: string
+  /** Epoch ms. */
+  readonly expiresAt?: number | undefined
+  readonly permissions?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface MadeKey {
+  readonly key: ApiKey
+  readonly secret: Redacted.Redacted
 }
 
 /**
@@ -97,10 +130,14 @@ export interface Service {
   readonly setCaps: (scope: string, unit: Unit, caps: Caps | undefined) => Effect.Effect<BudgetView, Refusal>
   /** Creates or replaces what is set for a tenant. */
   readonly putTenant: (id: string, tenant: Tenant) => Effect.Effect<Tenant, Refusal>
-  /** The tenant of a key, or why the key opens nothing. */
-  readonly authenticate: (key: string) => Effect.Effect<string, Refusal>
-  /** The key of the administrator, if there is one. */
-  readonly adminKey: Option.Option<Redacted.Redacted>
+  /** The holder of a key, or why the key opens nothing. */
+  readonly identify: (key: string) => Effect.Effect<Principal, Refusal>
+  /** Makes a key for a tenant. The secret is in this answer and nowhere else. */
+  readonly createApiKey: (options: ApiKeyOptions) => Effect.Effect<MadeKey, Refusal>
+  /** Counts a request of a client to a public endpoint; when it was one too many, says until when. */
+  readonly visit: (client: string) => Effect.Effect<Option.Option<TurnedAway>>
+  /** Whether a secret is the key of the administrator; nothing when there is no such key. */
+  readonly isAdminKey: (secret: string) => Option.Option<boolean>
 }
 
 /**
@@ -169,8 +206,9 @@ const build = (options: Options, store: Store): Effect.Effect<Service, InvalidIn
       return yield* invalidInput("admin_key", "must not be blank")
     }
     const drafts = yield* draftsOf(options.budgets ?? [])
-    const state = yield* open(drafts, options.ledger, store)
+    const state = yield* open(drafts, options, store)
     const { look, observe, run } = makeDesk(state, store)
+    const verifier = makeVerifier()
     const { adminKey } = options
     return {
       run,
@@ -191,25 +229,31 @@ const build = (options: Options, store: Store): Effect.Effect<Service, InvalidIn
       setCaps: (scope, unit, caps) =>
         Effect.map(run({ _tag: "SetCaps", scope: scope.toLowerCase(), unit, caps }), view),
       putTenant: (id, tenant) => run({ _tag: "PutTenant", id, tenant }),
-      authenticate: (key) => Effect.suspend(() => admit(state, tenants.get(key))),
-      adminKey: Option.fromNullable(adminKey)
+      identify: identify(state, tenants, verifier, options.permissions === "enforced"),
+      visit: makeThrottle(options.publicLimit ?? 300),
+      createApiKey: makeKey(run, verifier.remember),
+      isAdminKey: (secret) =>
+        Option.map(Option.fromNullable(adminKey), (key) => verifier.isSame(secret, Redacted.value(key)))
     }
   })
 
 /** The ledger of a store, with those of the budgets that it does not have yet. */
 const open = (
   drafts: ReadonlyArray<CommandOf<"PutBudget">["budget"]>,
-  settings: Settings | undefined,
+  { ledger, tenants = [] }: Options,
   store: Store
 ): Effect.Effect<State, LedgerStoreError> =>
   Effect.gen(function*() {
-    const state = Ledger.fromRows(yield* store.load, settings)
+    const state = Ledger.fromRows(yield* store.load, ledger)
     const now = Math.floor(yield* Clock.currentTimeMillis)
     const changes: Array<RowChange> = []
     Ledger.advance(state, now, { changes })
     for (const budget of drafts) {
       if (state.budgets[budget.unit].has(budget.scope)) continue
       Ledger.step(state, { _tag: "PutBudget", id: freshId(), budget }, now, { changes })
+    }
+    for (const { id, tenant } of tenants) {
+      if (!state.tenants.has(id)) Ledger.step(state, { _tag: "PutTenant", id, tenant }, now, { changes })
     }
     if (changes.length > 0) yield* store.append(changes)
     return state
@@ -237,20 +281,39 @@ export const makeStored = (
 ): Effect.Effect<Service, InvalidInput | LedgerStoreError, LedgerStore> =>
   Effect.flatMap(LedgerStore, (store) => build(options, store))
 
+const keyLifetime = Duration.days(90)
+
+const makeKey =
+  (run: Service["run"], remember: (secret: string, id: string) => void) =>
+  ({ expiresAt, permissions, ...options }: ApiKeyOptions): Effect.Effect<MadeKey, Refusal> =>
+    Effect.gen(function*() {
+      const unknown = permissions?.find((name) => !isPermission(name))
+      if (unknown !== undefined) {
+        return yield* Effect.fail(refusal("INVALID_REQUEST", `Unrecognized permission: ${sanitize(unknown, 80)}`))
+      }
+      const { hash, prefix, secret } = yield* mint
+      const now = yield* Clock.currentTimeMillis
+      const key = yield* run({
+        _tag: "CreateApiKey",
+        key: {
+          ...options,
+          id: freshId(),
+          prefix,
+          hash,
+          permissions: permissions ?? agentPermissions,
+          expiresAt: expiresAt ?? now + Duration.toMillis(keyLifetime)
+        }
+      })
+      remember(secret, key.id)
+      return { key, secret: Redacted.make(secret) }
+    })
+
 const byScope = Order.mapInput(Order.string, ({ scope, unit }: BudgetView) => `${scope} ${unit}`)
 
 const byAge = Order.combine(
   Order.mapInput(Order.number, ({ createdAt }: Reservation) => createdAt),
   Order.mapInput(Order.string, ({ id }: Reservation) => id)
 )
-
-const admit = (state: State, tenant: string | undefined): Either.Either<string, Refusal> => {
-  if (tenant === undefined) return refuse("UNAUTHORIZED", "KEY_NOT_FOUND")
-  const status = state.tenants.get(tenant)?.status
-  return status === "SUSPENDED" || status === "CLOSED"
-    ? refuse("UNAUTHORIZED", `TENANT_${status}`)
-    : Either.right(tenant)
-}
 
 /**
  * As `make`, as a layer.

@@ -20,20 +20,42 @@ import type {
   ReleaseResponse
 } from "../protocol/Reservation.js"
 import type { ReservationDetail, ReservationFilter, ReservationPage } from "../protocol/ReservationQuery.js"
-import type { Budget, BudgetStatus } from "./Budget.js"
-import type { Extension, ReceiptOf, Reservation, Tenant } from "./Rows.js"
+import type { Budget, BudgetAbout, BudgetStatus } from "./Budget.js"
+import type { ApiKey, Extension, ReceiptOf, Reservation, Tenant } from "./Rows.js"
 
 /**
- * Why the ledger did nothing: a code of the protocol, words for people, and sometimes details.
+ * Codes of the administrator's plane that the protocol does not have, with their statuses.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const adminStatusOf = {
+  TENANT_NOT_FOUND: 404,
+  BUDGET_NOT_FOUND: 404,
+  DUPLICATE_RESOURCE: 409,
+  INSUFFICIENT_PERMISSIONS: 403,
+  KEY_REVOKED: 409
+} as const
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type RefusalCode = ErrorCode | keyof typeof adminStatusOf
+
+/**
+ * Why the ledger did nothing: a code of the protocol or of the administrator's plane, words for people, and sometimes details.
  *
  * @since 0.1.0
  * @category errors
  */
 export interface Refusal {
   readonly _tag: "Refusal"
-  readonly code: ErrorCode
+  readonly code: RefusalCode
   readonly message: string
   readonly details?: Readonly<Record<string, unknown>> | undefined
+  /** The HTTP status, when it is not that of the code. */
+  readonly status?: number | undefined
   /** The scope of the budget that refused, when one did. */
   readonly scope?: string | undefined
   readonly evidence?: EvidenceRef | undefined
@@ -56,7 +78,7 @@ export interface Origin {
  * @category constructors
  */
 export const refusal = (
-  code: ErrorCode,
+  code: RefusalCode,
   message: string,
   details?: Readonly<Record<string, unknown>>
 ): Refusal => ({ _tag: "Refusal", code, message, ...(details === undefined ? {} : { details }) })
@@ -117,7 +139,77 @@ export type Command =
     | { readonly _tag: "SetStatus"; readonly scope: string; readonly unit: Unit; readonly status: BudgetStatus }
     | { readonly _tag: "SetCaps"; readonly scope: string; readonly unit: Unit; readonly caps: Caps | undefined }
     | { readonly _tag: "PutTenant"; readonly id: string; readonly tenant: Tenant }
+    | AdminCommand
   )
+
+/**
+ * Who administers: the key of a tenant, with the scopes that it is confined to, or (without a tenant) the administrator.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Administrator {
+  readonly tenant?: string | undefined
+  readonly scopeFilter?: ReadonlyArray<string> | undefined
+}
+
+/** A budget as the administrator's plane names it; `tenant` is the `tenant_id` of the request. */
+interface BudgetRef {
+  readonly by: Administrator
+  readonly tenant?: string | undefined
+  readonly scope: string
+  readonly unit: Unit
+}
+
+/**
+ * What an administrator asks of the ledger.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AdminCommand =
+  | { readonly _tag: "CreateTenant"; readonly id: string; readonly tenant: Omit<Tenant, "status"> }
+  | { readonly _tag: "UpdateTenant"; readonly id: string; readonly patch: Partial<Tenant> }
+  | { readonly _tag: "Tenants" }
+  | { readonly _tag: "CreateApiKey"; readonly key: Omit<ApiKey, "status" | "createdAt"> }
+  | {
+    readonly _tag: "UpdateApiKey"
+    readonly id: string
+    readonly patch: Partial<Pick<ApiKey, "name" | "description" | "permissions" | "scopeFilter" | "metadata">>
+  }
+  | { readonly _tag: "RevokeApiKey"; readonly id: string; readonly reason?: string | undefined }
+  | { readonly _tag: "ApiKeys"; readonly tenant?: string | undefined }
+  | BudgetRef & {
+    readonly _tag: "CreateBudget"
+    readonly id: string
+    readonly allocated: Amount
+    readonly overdraftLimit: Amount | undefined
+    readonly about: Partial<BudgetAbout>
+  }
+  | BudgetRef & {
+    readonly _tag: "Fund"
+    readonly operation: FundOperation
+    readonly amount: Amount
+    readonly spent?: Amount | undefined
+    readonly idempotencyKey?: string | undefined
+  }
+  | BudgetRef & {
+    readonly _tag: "UpdateBudget"
+    readonly overdraftLimit: Amount | undefined
+    readonly about: Partial<BudgetAbout>
+  }
+  | BudgetRef & { readonly _tag: "FreezeBudget" }
+  | BudgetRef & { readonly _tag: "UnfreezeBudget" }
+  | BudgetRef & { readonly _tag: "LookupBudget" }
+  | { readonly _tag: "Budgets"; readonly by: Administrator; readonly tenant?: string | undefined }
+
+/**
+ * CREDIT and DEBIT change what is allocated; RESET sets it; RESET_SPENT also sets what is spent; REPAY_DEBT pays debt first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FundOperation = "CREDIT" | "DEBIT" | "RESET" | "RESET_SPENT" | "REPAY_DEBT"
 
 /** The command of a tag. */
 export type CommandOf<T extends Command["_tag"]> = Extract<Command, { readonly _tag: T }>
@@ -144,7 +236,24 @@ export interface Outcomes {
   readonly SetStatus: Budget
   readonly SetCaps: Budget
   readonly PutTenant: Tenant
+  readonly CreateTenant: { readonly tenant: Tenant; readonly created: boolean }
+  readonly UpdateTenant: Tenant
+  readonly Tenants: ReadonlyArray<{ readonly id: string; readonly tenant: Tenant }>
+  readonly CreateApiKey: ApiKey
+  readonly UpdateApiKey: ApiKey
+  readonly RevokeApiKey: ApiKey
+  readonly ApiKeys: ReadonlyArray<ApiKey>
+  readonly CreateBudget: Budget
+  readonly Fund: ReceiptOf<"Funding">
+  readonly UpdateBudget: Budget
+  readonly FreezeBudget: Budget
+  readonly UnfreezeBudget: Budget
+  readonly LookupBudget: Budget
+  readonly Budgets: ReadonlyArray<Budget>
 }
+
+/** The commands whose outcome the protocol shows in another shape. */
+export type Shown = "Decide" | "Reserve" | "Commit" | "Release" | "Extend" | "Event" | "Get"
 
 /**
  * What each command is answered with.
@@ -152,9 +261,7 @@ export interface Outcomes {
  * @since 0.1.0
  * @category models
  */
-export interface Answers
-  extends Omit<Outcomes, "Decide" | "Reserve" | "Commit" | "Release" | "Extend" | "Event" | "Get">
-{
+export interface Answers extends Omit<Outcomes, Shown> {
   readonly Decide: DecisionResponse
   readonly Reserve: CreateResponse
   readonly Commit: CommitResponse

@@ -8,8 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { respond } from "./App.js"
+import * as Admin from "./Admin.js"
+import * as App from "./App.js"
 import { Authority } from "./Authority.js"
+import type { Call, Reply } from "./internal/http.js"
 import { textResponse } from "./internal/textResponse.js"
 
 const textOf = (body: HttpBody.HttpBody): Effect.Effect<string, string> => {
@@ -27,6 +29,27 @@ const textOf = (body: HttpBody.HttpBody): Effect.Effect<string, string> => {
   }
 }
 
+const layerOf = (
+  respond: (call: Call) => Effect.Effect<Reply, never, Authority>
+): Layer.Layer<HttpClient.HttpClient, never, Authority> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(Authority, (authority) =>
+      HttpClient.make((request, url) =>
+        Effect.gen(function*() {
+          const body = yield* Effect.mapError(
+            textOf(request.body),
+            (cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
+          )
+          const { headers, method } = request
+          return textResponse(
+            request,
+            yield* respond({ method, path: url.pathname, query: url.searchParams, headers, body: Option.some(body) })
+          )
+        }).pipe(Effect.provideService(Authority, authority))
+      ))
+  )
+
 /**
  * Sends every request to the authority, whatever its host. An interrupt takes effect before the step of the ledger or
  * after it. A body that is not text is an `Encode` error.
@@ -34,20 +57,12 @@ const textOf = (body: HttpBody.HttpBody): Effect.Effect<string, string> => {
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<HttpClient.HttpClient, never, Authority> = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.map(Authority, (authority) =>
-    HttpClient.make((request, url) =>
-      Effect.gen(function*() {
-        const body = yield* Effect.mapError(
-          textOf(request.body),
-          (cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
-        )
-        const { headers, method } = request
-        return textResponse(
-          request,
-          yield* respond({ method, path: url.pathname, query: url.searchParams, headers, body: Option.some(body) })
-        )
-      }).pipe(Effect.provideService(Authority, authority))
-    ))
-)
+export const layer: Layer.Layer<HttpClient.HttpClient, never, Authority> = layerOf(App.respond)
+
+/**
+ * As `layer`, to the administrator's plane of the authority.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerAdmin: Layer.Layer<HttpClient.HttpClient, never, Authority> = layerOf(Admin.respond)

@@ -2,14 +2,25 @@
  * The ledger as a state machine: a step changes the tables and gives an answer, all of it or nothing. It reads no clock, makes up no id
  * and waits for nothing, so the same commands always give the same rows.
  */
-import { type Answers, type Command, isRefusal, type Outcome, type Outcomes, type Refusal } from "./Command.js"
+import {
+  type AdminCommand,
+  type Answers,
+  type Command,
+  isRefusal,
+  type Outcome,
+  type Outcomes,
+  type Refusal,
+  type Shown
+} from "./Command.js"
 import * as Answer from "./internal/answer.js"
 import { advance as advanceTo } from "./internal/expiry.js"
+import * as Funding from "./internal/funding.js"
 import * as Generations from "./internal/generations.js"
 import * as Operator from "./internal/operator.js"
 import * as Read from "./internal/read.js"
 import * as Reserve from "./internal/reserve.js"
 import * as Settle from "./internal/settle.js"
+import * as Tenancy from "./internal/tenancy.js"
 import * as Write from "./internal/write.js"
 import type { RowChange, Rows } from "./Rows.js"
 import { make, type Report, type Settings, type State } from "./State.js"
@@ -67,6 +78,40 @@ const run = (state: State, command: Command, now: number, report: Report): Outco
       return Operator.setCaps(state, command, now, report)
     case "PutTenant":
       return Operator.putTenant(state, command, report)
+    default:
+      return administer(state, command, now, report)
+  }
+}
+
+const administer = (state: State, command: AdminCommand, now: number, report: Report): Outcome<AdminCommand> => {
+  switch (command._tag) {
+    case "CreateTenant":
+      return Tenancy.createTenant(state, command, now, report)
+    case "UpdateTenant":
+      return Tenancy.updateTenant(state, command, now, report)
+    case "Tenants":
+      return Tenancy.tenants(state)
+    case "CreateApiKey":
+      return Tenancy.createApiKey(state, command, now, report)
+    case "UpdateApiKey":
+      return Tenancy.updateApiKey(state, command, report)
+    case "RevokeApiKey":
+      return Tenancy.revokeApiKey(state, command, now, report)
+    case "ApiKeys":
+      return Tenancy.apiKeys(state, command)
+    case "CreateBudget":
+      return Funding.createBudget(state, command, now, report)
+    case "Fund":
+      return Funding.fund(state, command, now, report)
+    case "UpdateBudget":
+      return Funding.updateBudget(state, command, now, report)
+    case "FreezeBudget":
+    case "UnfreezeBudget":
+      return Funding.freezeBudget(state, command, now, report)
+    case "LookupBudget":
+      return Funding.lookupBudget(state, command)
+    case "Budgets":
+      return Funding.budgets(state, command)
   }
 }
 
@@ -91,23 +136,17 @@ export const step = <C extends Command>(
   return run(state, command, now, report) as Outcome<C>
 }
 
-const answers: { readonly [T in Command["_tag"]]: (outcome: Outcomes[T]) => Answers[T] } = {
+const answers: { readonly [T in Shown]: (outcome: Outcomes[T]) => Answers[T] } = {
   Decide: Answer.decision,
   Reserve: Answer.created,
   Commit: Answer.committed,
   Release: Answer.released,
   Extend: Answer.extended,
   Event: Answer.applied,
-  Get: Answer.detail,
-  List: (page) => page,
-  Balances: (page) => page,
-  PutBudget: (budget) => budget,
-  RemoveBudget: (budget) => budget,
-  Credit: (budget) => budget,
-  SetStatus: (budget) => budget,
-  SetCaps: (budget) => budget,
-  PutTenant: (tenant) => tenant
+  Get: Answer.detail
 }
+
+const isShown = (tag: Command["_tag"]): tag is Shown => Object.hasOwn(answers, tag)
 
 /**
  * What the protocol shows of an outcome.
@@ -116,7 +155,10 @@ const answers: { readonly [T in Command["_tag"]]: (outcome: Outcomes[T]) => Answ
  * @category getters
  */
 export const answer = <C extends Command>(command: C, outcome: Outcome<C>): Answers[C["_tag"]] | Refusal =>
-  isRefusal(outcome) ? outcome : answers[command._tag as C["_tag"]](outcome as Outcomes[C["_tag"]])
+  // The table gives for each tag what `Answers` says of it; any other outcome is its own answer.
+  isRefusal(outcome) || !isShown(command._tag)
+    ? outcome as Answers[C["_tag"]] | Refusal
+    : answers[command._tag](outcome as never) as Answers[C["_tag"]]
 
 /**
  * Applies a change of a row, as a store that keeps the rows would.

@@ -3,11 +3,11 @@
  */
 import type { Action } from "../protocol/Action.js"
 import type { Amount } from "../protocol/Amount.js"
-import type { ErrorCode } from "../protocol/ErrorResponse.js"
 import type { OveragePolicy } from "../protocol/Reservation.js"
 import type { ReservationDetail } from "../protocol/ReservationQuery.js"
 import type { Subject } from "../protocol/Subject.js"
 import type { BudgetView } from "./Budget.js"
+import type { RefusalCode } from "./Command.js"
 
 /** Every event says when it happened: epoch ms. */
 interface At {
@@ -51,7 +51,7 @@ export interface Denied extends At {
   readonly _tag: "Denied"
   readonly operation: "reserve" | "dryRun" | "decide" | "commit" | "event"
   readonly tenant: string
-  readonly code: ErrorCode | "BUDGET_NOT_FOUND"
+  readonly code: RefusalCode
   readonly path: string
   readonly scope: string | undefined
   readonly requested: Amount

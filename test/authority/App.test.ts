@@ -102,8 +102,8 @@ describe("respond", () => {
   it.effect("a defect is a 500 that tells nothing", () =>
     Effect.gen(function*() {
       const broken = Layer.mock(Authority, {
-        adminKey: Option.none(),
-        authenticate: () => Effect.succeed("acme"),
+        isAdminKey: () => Option.none(),
+        identify: () => Effect.succeed({ tenant: "acme", scopeFilter: undefined, may: () => true }),
         run: () => Effect.die("a secret detail")
       })
       const reply = yield* Effect.provide(App.respond(create({})), broken)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { admin } from "./scenarios/admin.js"
 import { advice } from "./scenarios/advice.js"
 import { denials } from "./scenarios/denials.js"
 import { finalization } from "./scenarios/finalization.js"
@@ -20,15 +21,16 @@ const scenarios = [
   ...advice,
   ...tenancy,
   ...listing,
-  ...validation
+  ...validation,
+  ...admin
 ]
 
 for (const [backend, layer] of backends) {
   describe(`scenarios, ${backend}`, () => {
-    for (const { balance = {}, name, run } of scenarios) {
+    for (const { balance = {}, name, options = {}, run } of scenarios) {
       it.scopedLive(name, () =>
         Effect.gen(function*() {
-          const lab = yield* makeLab(layer)
+          const lab = yield* makeLab(layer, options)
           yield* run(lab)
           for (const [scope, expected] of Object.entries(balance)) {
             assert.strictEqual(yield* lab.figures(scope), expected, scope)

@@ -1,7 +1,7 @@
 /**
  * From an operation of the Api to a command of the ledger.
  */
-import type { Command } from "../Command.js"
+import type { Command, Origin } from "../Command.js"
 import { freshId } from "./correlation.js"
 import type { Input, Operation } from "./routes.js"
 
@@ -30,10 +30,11 @@ const has = <T extends object>(table: T, name: PropertyKey): name is keyof T => 
 export const commandOf = (
   name: Operation,
   tenant: string | undefined,
-  input: { readonly path: unknown; readonly query: unknown; readonly body: unknown }
+  input: { readonly path: unknown; readonly query: unknown; readonly body: unknown },
+  origin: Origin
 ): Command | undefined => {
   // `input` came out of the schemas of `name`, which the type cannot say.
   const parts = input as never
-  if (has(shared, name)) return shared[name](tenant, parts)
-  return tenant !== undefined && has(own, name) ? own[name](tenant, parts) : undefined
+  if (has(shared, name)) return { ...shared[name](tenant, parts), origin }
+  return tenant !== undefined && has(own, name) ? { ...own[name](tenant, parts), origin } : undefined
 }

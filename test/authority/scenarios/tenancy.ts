@@ -83,7 +83,22 @@ export const tenancy = [
     assert.isUndefined(listed.headers["x-cycles-tenant"])
     refuses(yield* lab.list("", { as }), 400, "INVALID_REQUEST", "tenant")
     is(yield* lab.read(reply, { as }), 200)
-    is(yield* lab.X(reply, { as }), 200, { status: "RELEASED" })
+    const k = "once"
+    const released = is(yield* lab.X(reply, { as, k, body: { reason: "by\r\nhand" } }), 200, { status: "RELEASED" })
+    is(yield* lab.X(reply, { as, k, body: { reason: "by\r\nhand" } }), 200, { status: "RELEASED" })
+    const [audit, ...others] = yield* lab.authority.audits
+    assert.isEmpty(others)
+    assert.deepInclude(audit, {
+      operation: "releaseReservation",
+      actorType: "admin_on_behalf_of",
+      tenant: "tenant-a",
+      resource: String(reply.json["reservation_id"]),
+      reason: "by hand",
+      requestId: released.headers["x-request-id"],
+      traceId: released.headers["x-cycles-trace-id"]
+    })
+    is(yield* lab.X(yield* lab.R(1)), 200)
+    assert.lengthOf(yield* lab.authority.audits, 1)
   }, "1000000/0/0/0"),
 
   scenario("#113 the key of the administrator opens nothing else", function*(lab) {
@@ -146,6 +161,7 @@ export const tenancy = [
     "999998/0/2/0"
   ),
 
+  // [R] Records are typed rows: of the malformed records of the table only the statuses can exist.
   scenario("#121 a malformed tenant record stops everything", function*(lab) {
     const reply = yield* lab.R(1000)
     for (const status of ["closed", ""]) {

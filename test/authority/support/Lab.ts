@@ -4,8 +4,15 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { assert } from "@effect/vitest"
+import * as Admin from "effect-cycles/authority/Admin"
 import * as App from "effect-cycles/authority/App"
-import { Authority, type BudgetOptions, make, type Service } from "effect-cycles/authority/Authority"
+import {
+  Authority,
+  type BudgetOptions,
+  make,
+  type Options as AuthorityOptions,
+  type Service
+} from "effect-cycles/authority/Authority"
 import * as InProcess from "effect-cycles/authority/InProcess"
 import { Amount } from "effect-cycles/protocol/Amount"
 import * as Json from "effect-cycles/protocol/Json"
@@ -49,6 +56,8 @@ export interface ReserveOptions extends Options {
 export interface Lab {
   readonly authority: Service
   readonly send: (sent: Sent) => Answer
+  /** A call of the administrator's plane, by its key unless other headers are given. */
+  readonly admin: (method: Sent["method"], path: string, body?: Fields, headers?: Sent["headers"]) => Answer
   readonly post: (path: string, body: Fields, options?: Options) => Answer
   readonly get: (path: string, options?: Options) => Answer
   readonly R: (amount: number | bigint, options?: ReserveOptions) => Answer
@@ -80,14 +89,16 @@ export const credentials = (as: keyof typeof keys): Readonly<Record<string, stri
 const idOf = (reservation: Reply | string): string =>
   typeof reservation === "string" ? reservation : String(reservation.json["reservation_id"])
 
-const makeAuthority = make({
-  budgets: [
-    { scope: A, allocated: Amount.tokens(1_000_000), overdraftLimit: Amount.tokens(100_000) },
-    { scope: "tenant:tenant-b", allocated: Amount.tokens(500_000), overdraftLimit: Amount.tokens(50_000) }
-  ],
-  keys: [{ key: Redacted.make(keys.KA), tenant: "tenant-a" }, { key: Redacted.make(keys.KB), tenant: "tenant-b" }],
-  adminKey: Redacted.make(keys.ADM)
-})
+const makeAuthority = (options: AuthorityOptions) =>
+  make({
+    ...options,
+    budgets: [
+      { scope: A, allocated: Amount.tokens(1_000_000), overdraftLimit: Amount.tokens(100_000) },
+      { scope: "tenant:tenant-b", allocated: Amount.tokens(500_000), overdraftLimit: Amount.tokens(50_000) }
+    ],
+    keys: [{ key: Redacted.make(keys.KA), tenant: "tenant-a" }, { key: Redacted.make(keys.KB), tenant: "tenant-b" }],
+    adminKey: Redacted.make(keys.ADM)
+  })
 
 const operations = (client: HttpClient.HttpClient) => {
   const post: Lab["post"] = (path, body, { as = "KA", body: more, headers, k, policy: __, unit: _ } = {}) =>
@@ -107,7 +118,7 @@ const operations = (client: HttpClient.HttpClient) => {
   })
   const amount = (n: number | bigint, { unit = "TOKENS" }: Options) => ({ unit, amount: n })
   const at = (reservation: Reply | string) => `/v1/reservations/${encodeURIComponent(idOf(reservation))}`
-  const operations: Omit<Lab, "authority" | "clock" | "budget" | "figures"> = {
+  const operations: Omit<Lab, "authority" | "admin" | "clock" | "budget" | "figures"> = {
     send: (sent) => send(client, sent),
     post,
     get,
@@ -148,18 +159,29 @@ const impliedBy = (row: Fields): bigint => {
   return used.reduce((n, figure) => n - figure, allocated)
 }
 
-export const makeLab = (
-  backend: Layer.Layer<HttpClient.HttpClient, unknown, Authority>
-) =>
+const clientOf = (backend: Plane, authority: Service) =>
+  Effect.flatMap(
+    Layer.build(Layer.provide(backend, Layer.succeed(Authority, authority))),
+    (context) => Effect.provide(HttpClient.HttpClient, context)
+  )
+
+/** An authority with a clock, and its words over a backend. `options` are beside the fixture. */
+export const makeLab = (backend: Backend, options: AuthorityOptions = {}) =>
   Effect.gen(function*() {
     const { clock, set } = makeClock(T0)
-    const authority = atClock(yield* makeAuthority, clock)
-    const context = yield* Layer.build(Layer.provide(backend, Layer.succeed(Authority, authority)))
-    const client = yield* Effect.provide(HttpClient.HttpClient, context)
-    const words = operations(client)
+    const authority = atClock(yield* makeAuthority(options), clock)
+    const words = operations(yield* clientOf(backend.runtime, authority))
+    const administrator = yield* clientOf(backend.admin, authority)
     const lab: Lab = {
       ...words,
       authority,
+      admin: (method, path, body, headers = credentials("ADM")) =>
+        send(administrator, {
+          method,
+          path,
+          headers,
+          ...(body === undefined ? {} : { text: Either.getOrThrow(Json.stringify(body)) })
+        }),
       clock: (ms) => set(T0 + ms),
       budget: (scope, allocated, { limit = 0, ...rest } = {}) =>
         authority.putBudget({
@@ -181,21 +203,33 @@ export const makeLab = (
     return lab
   })
 
+type Plane = Layer.Layer<HttpClient.HttpClient, unknown, Authority>
+
+/** The two planes of an authority over one wire. */
+export interface Backend {
+  readonly runtime: Plane
+  readonly admin: Plane
+}
+
+const named = (plane: Layer.Layer<HttpClient.HttpClient, never, Authority>): Plane =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(HttpClient.HttpClient, HttpClient.mapRequest(HttpClientRequest.prependUrl("http://authority")))
+  ).pipe(Layer.provide(plane))
+
+const served = (app: typeof App.httpApp): Plane =>
+  Layer.fresh(Layer.provideMerge(HttpServer.serve(app), NodeHttpServer.layerTest))
+
 /** The same wire, twice: on the caller's own fiber, and through a socket. */
-export const backends: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient, unknown, Authority>]> = [
-  [
-    "in process",
-    Layer.effect(
-      HttpClient.HttpClient,
-      Effect.map(HttpClient.HttpClient, HttpClient.mapRequest(HttpClientRequest.prependUrl("http://authority")))
-    ).pipe(Layer.provide(InProcess.layer))
-  ],
-  ["socket", Layer.provideMerge(HttpServer.serve(App.httpApp), NodeHttpServer.layerTest)]
+export const backends: ReadonlyArray<readonly [string, Backend]> = [
+  ["in process", { runtime: named(InProcess.layer), admin: named(InProcess.layerAdmin) }],
+  ["socket", { runtime: served(App.httpApp), admin: served(Admin.httpApp) }]
 ]
 
-/** One row of the table. `balance` is what the budgets show afterwards. */
+/** One row of the table. `balance` is what the budgets show afterwards, `options` those of the authority beside the fixture. */
 export interface Scenario {
   readonly name: string
+  readonly options?: AuthorityOptions
   readonly balance?: Readonly<Record<string, string>>
   readonly run: (lab: Lab) => Effect.Effect<unknown, unknown>
 }
@@ -204,9 +238,11 @@ export interface Scenario {
 export const scenario = (
   name: string,
   steps: (lab: Lab) => Generator<YieldWrap<Effect.Effect<unknown, unknown>>, unknown, never>,
-  balance?: string | Readonly<Record<string, string>>
+  balance?: string | Readonly<Record<string, string>>,
+  options: AuthorityOptions = {}
 ): Scenario => ({
   name,
+  options,
   run: (lab) => Effect.gen(() => steps(lab)),
   ...(balance === undefined ? {} : { balance: typeof balance === "string" ? { [A]: balance } : balance })
 })

@@ -35,5 +35,9 @@ export const atClock = (authority: Service, clock: Clock.Clock): Service => ({
   removeBudget: (scope, unit) => Effect.withClock(authority.removeBudget(scope, unit), clock),
   credit: (scope, amount) => Effect.withClock(authority.credit(scope, amount), clock),
   setStatus: (scope, unit, status) => Effect.withClock(authority.setStatus(scope, unit, status), clock),
+  setCaps: (scope, unit, caps) => Effect.withClock(authority.setCaps(scope, unit, caps), clock),
+  identify: (key) => Effect.withClock(authority.identify(key), clock),
+  createApiKey: (options) => Effect.withClock(authority.createApiKey(options), clock),
+  visit: (client) => Effect.withClock(authority.visit(client), clock),
   putTenant: (id, tenant) => Effect.withClock(authority.putTenant(id, tenant), clock)
 })

@@ -17,9 +17,9 @@ export interface Reply {
 }
 
 export interface Sent {
-  readonly method: "GET" | "POST" | "PUT"
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
   readonly path: string
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** The text of the body. */
   readonly text?: string
 }

@@ -144,7 +144,7 @@ export const ledger = (maxExtensions = 1_000_000) =>
     const extend: Extend = (reservationId, request) =>
       Effect.mapError(
         authority.run({ _tag: "Extend", tenant, reservationId, request }),
-        ({ code }: Refusal) => refused(code, code === "RESERVATION_EXPIRED" ? 410 : 409)
+        ({ code }: Refusal) => refused(code as ErrorCode, code === "RESERVATION_EXPIRED" ? 410 : 409)
       )
     return {
       authority,
