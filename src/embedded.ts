@@ -1,7 +1,8 @@
 /**
  * The embedded authority with a client in front of it: what a test or a single program needs, in one layer.
  */
-import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -80,21 +81,30 @@ export const layerAuthorityStored: (
  */
 export const layerInProcess: Layer.Layer<HttpClient.HttpClient, never, Room.Authority> = InProcess.layer
 
-const layerOver = <E, R>(
+/** An `HttpClient` over another: what a test puts between client and authority. */
+type Between<B> = Layer.Layer<HttpClient.HttpClient | B, never, HttpClient.HttpClient>
+
+const direct: Between<never> = Layer.context<HttpClient.HttpClient>()
+
+const layerOver = <E, R, B>(
   options: Options,
-  authority: (options: Room.Options) => Layer.Layer<Room.Authority, E, R>
-): Layer.Layer<Cycles | Room.Authority, InvalidInput | E, R | Journal.Journal> =>
+  authority: (options: Room.Options) => Layer.Layer<Room.Authority, E, R>,
+  between: Between<B>
+): Layer.Layer<Cycles | Room.Authority | Exclude<B, HttpClient.HttpClient>, InvalidInput | E, R | Journal.Journal> =>
   Layer.unwrapEffect(Effect.gen(function*() {
     const tenant = yield* tenantOf(options)
     const key = yield* Effect.sync(() => Redacted.make(`cyc_embedded_${globalThis.crypto.randomUUID()}`))
     const { budgets, subject, tenant: _, ...client } = options
+    const wire = Layer.provide(between, layerInProcess)
     return Cycles.layer({
       ...client,
       baseUrl: "http://authority.localhost",
       apiKey: key,
       subject: { tenant, ...subject }
     }).pipe(
-      Layer.provide(layerInProcess),
+      Layer.provide(wire),
+      // The program's own `HttpClient` stays what it is.
+      Layer.merge(Layer.map(wire, Context.omit(HttpClient.HttpClient))),
       Layer.provideMerge(authority({ budgets, keys: [{ key, tenant }] }))
     )
   }))
@@ -117,8 +127,19 @@ const layerOver = <E, R>(
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Cycles | Room.Authority, InvalidInput> =>
-  Layer.provide(layerOver(options, layerAuthority), Journal.layerMemory())
+export const layer = (options: Options): Layer.Layer<Cycles | Room.Authority, InvalidInput> => layerVia(options, direct)
+
+/**
+ * As `layer`, with something between client and authority.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerVia = <B>(
+  options: Options,
+  between: Between<B>
+): Layer.Layer<Cycles | Room.Authority | Exclude<B, HttpClient.HttpClient>, InvalidInput> =>
+  Layer.provide(layerOver(options, layerAuthority, between), Journal.layerMemory())
 
 /**
  * As `layer`, with the ledger that a store keeps, and with a journal of choice: one that survives the process settles after a crash what the
@@ -130,4 +151,4 @@ export const layer = (options: Options): Layer.Layer<Cycles | Room.Authority, In
 export const layerStored = (
   options: Options
 ): Layer.Layer<Cycles | Room.Authority, InvalidInput | LedgerStoreError, LedgerStore | Journal.Journal> =>
-  layerOver(options, layerAuthorityStored)
+  layerOver(options, layerAuthorityStored, direct)

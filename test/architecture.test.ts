@@ -16,6 +16,8 @@ const rooms: Record<string, ReadonlyArray<string>> = {
   usage: ["protocol"],
   integrations: ["protocol", "client", "lifecycle", "guard", "usage"],
   authority: ["protocol"],
+  // Expectations of the ledger, and whether its client is what asked.
+  testing: ["protocol", "client", "lifecycle", "guard", "authority"],
   // A ledger on disk: what a store keeps is what the authority says.
   node: ["protocol", "client", "lifecycle", "guard", "authority"],
   cli: ["protocol", "client", "lifecycle", "guard", "usage", "integrations", "authority", "node"]

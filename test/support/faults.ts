@@ -1,16 +1,15 @@
 /**
- * An `HttpClient` that misbehaves on purpose, call by call.
+ * The faults of the test kit in the short words of our own tests.
  */
-import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type { Faults } from "effect-cycles/testing"
+import { layerTraffic } from "effect-cycles/testing"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { textResponse } from "../../src/authority/internal/textResponse.js"
+import type * as Layer from "effect/Layer"
+import * as kit from "../../src/testing/internal/operation.js"
 
-export type Operation = "create" | "commit" | "release" | "extend" | "list" | "event" | "get" | "balances"
+export type Operation = "create" | "commit" | "release" | "extend" | "list" | "event" | "get" | "balances" | "other"
 
 export interface Fault {
   /** Wait before the authority sees the request. */
@@ -18,9 +17,9 @@ export interface Fault {
   /** Wait after the authority has applied it. */
   readonly after?: Duration.DurationInput
   /** The authority never sees it: this is the answer. */
-  readonly instead?: { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> }
+  readonly instead?: Faults.Answer
   /** The authority applies it, but this is the answer. */
-  readonly answer?: { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> }
+  readonly answer?: Faults.Answer
   /** The authority applies it, and the connection is cut. */
   readonly lose?: boolean
   /** The authority never sees it, and the connection is refused. */
@@ -34,61 +33,43 @@ export interface Call {
   readonly body: string
 }
 
-export const operationOf = ({ method, url }: HttpClientRequest.HttpClientRequest): Operation => {
-  const path = new URL(url).pathname
-  if (path.endsWith("/commit")) return "commit"
-  if (path.endsWith("/release")) return "release"
-  if (path.endsWith("/extend")) return "extend"
-  if (path.endsWith("/events")) return "event"
-  if (path.endsWith("/balances")) return "balances"
-  if (!path.endsWith("/reservations")) return "get"
-  return method === "GET" ? "list" : "create"
+const short: { readonly [operation: string]: Operation } = {
+  createReservation: "create",
+  commitReservation: "commit",
+  releaseReservation: "release",
+  extendReservation: "extend",
+  listReservations: "list",
+  getReservation: "get",
+  getBalances: "balances",
+  createEvent: "event"
 }
 
-const bodyOf = ({ body }: HttpClientRequest.HttpClientRequest): string =>
-  body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : ""
+export const operationOf = (request: HttpClientRequest.HttpClientRequest): Operation =>
+  short[kit.operationOf(request)] ?? "other"
 
-const reply = (
-  request: HttpClientRequest.HttpClientRequest,
-  { body, headers, status }: NonNullable<Fault["instead"]>
-) => textResponse(request, { status, headers: headers ?? {}, body: body ?? "" })
+const endingOf = ({ answer, instead, lose, refuse }: Fault): Faults.Fault["ending"] => {
+  if (refuse === true) return { _tag: "Cut", code: "ECONNREFUSED" }
+  if (lose === true) return { _tag: "Cut", code: "ECONNRESET" }
+  const given = instead ?? answer
+  return given === undefined ? undefined : { _tag: "Answer", answer: given }
+}
 
-const cut = (request: HttpClientRequest.HttpClientRequest, code: string) =>
-  new HttpClientError.RequestError({ request, reason: "Transport", cause: { code } })
-
-const misbehave = (
-  fault: Fault,
-  request: HttpClientRequest.HttpClientRequest,
-  send: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
-) =>
-  Effect.gen(function*() {
-    if (fault.before !== undefined) yield* Effect.sleep(fault.before)
-    if (fault.refuse === true) return yield* cut(request, "ECONNREFUSED")
-    if (fault.instead !== undefined) return reply(request, fault.instead)
-    const response = yield* send
-    if (fault.after !== undefined) yield* Effect.sleep(fault.after)
-    if (fault.lose === true) return yield* cut(request, "ECONNRESET")
-    return fault.answer === undefined ? response : reply(request, fault.answer)
-  })
+const faultOf = (fault: Fault): Faults.Fault => ({
+  name: "scripted",
+  before: fault.before,
+  reaches: fault.refuse === true || fault.instead !== undefined ? "no" : "yes",
+  after: fault.after,
+  ending: endingOf(fault)
+})
 
 /** Wraps the client in context. `calls` receives every call in order. */
 export const faulty = (
   script: (call: Call) => Fault | undefined,
   calls: Array<Call> = []
 ): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, (client) =>
-      HttpClient.transform(client, (send, request) =>
-        Effect.suspend(() => {
-          const operation = operationOf(request)
-          const call = {
-            operation,
-            n: calls.filter((call) => call.operation === operation).length + 1,
-            body: bodyOf(request)
-          }
-          calls.push(call)
-          const fault = script(call)
-          return fault === undefined ? send : misbehave(fault, request, send)
-        })))
-  )
+  layerTraffic(({ body, n, operation }) => {
+    const call = { operation: short[operation] ?? "other", n, body }
+    calls.push(call)
+    const fault = script(call)
+    return fault === undefined ? undefined : faultOf(fault)
+  })

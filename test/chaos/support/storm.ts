@@ -71,7 +71,6 @@ export const storm = (seed: number, calls: number): Effect.Effect<Aftermath> =>
   Effect.suspend(() => {
     const record = makeRecord()
     const dispatched = new Map<string, Dispatched>()
-    const chance = seeded(seed)
     const source = seeded(seed + 1)
     let keys = 0
 
@@ -117,7 +116,7 @@ export const storm = (seed: number, calls: number): Effect.Effect<Aftermath> =>
     const live = Cycles.layer({ baseUrl, apiKey, subject: { tenant } }).pipe(
       Layer.provideMerge(watching(dispatched, record.contradictions)),
       Layer.provide(weather(record, {
-        chance,
+        seed,
         percent: 30,
         outages: { everyMs: 60_000, lastsMs: 6000, untilMs: 36_000_000 }
       })),

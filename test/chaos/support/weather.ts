@@ -1,17 +1,15 @@
 /**
- * Bad weather between a client and its authority, from one source of chance, and a record of what the authority really applied.
+ * Bad weather between a client and its authority, and a record of what the authority really applied.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Json } from "effect-cycles"
+import { Faults, layerTraffic } from "effect-cycles/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import { textResponse } from "../../../src/authority/internal/textResponse.js"
-import { type Operation, operationOf } from "../../support/faults.js"
+import { operationOf } from "../../support/faults.js"
 
 /** What the ledger did to one key. */
 export interface Applied {
@@ -28,7 +26,7 @@ export interface Record {
   /** How often each fault struck. */
   readonly faults: Map<string, number>
   /** Requests by operation. */
-  readonly requests: Map<Operation, number>
+  readonly requests: Map<string, number>
   /** Sums up the order of everything, to tell whether two runs were the same. */
   digest: number
 }
@@ -43,80 +41,12 @@ export const makeRecord = (): Record => ({
 
 const count = <K>(map: Map<K, number>, key: K) => map.set(key, (map.get(key) ?? 0) + 1)
 
-type Send = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
-type Fault = (send: Send, request: HttpClientRequest.HttpClientRequest, chance: () => number) => Send
+const outage: Faults.Fault = { ...Faults.refuse, name: "outage" }
 
-const cut = (request: HttpClientRequest.HttpClientRequest, code: string) =>
-  new HttpClientError.RequestError({ request, reason: "Transport", cause: { code } })
-
-const code = (error: string) => JSON.stringify({ error, message: "injected", request_id: "r" })
-
-const answer = (status: number, body = "", headers: { readonly [name: string]: string } = {}) =>
-(
-  request: HttpClientRequest.HttpClientRequest
-) => textResponse(request, { status, body, headers })
-
-const instead = (...to: Parameters<typeof answer>): Fault => (_, request) => Effect.succeed(answer(...to)(request))
-
-const after = (...to: Parameters<typeof answer>): Fault => (send, request) =>
-  Effect.map(send, () => answer(...to)(request))
-
-const html = "<html>bad gateway</html>"
-
-/** All of them leave a truthful authority: none says that a reservation is over when it is not. */
-const faults: ReadonlyArray<readonly [weight: number, name: string, fault: Fault]> = [
-  [4, "refused", (_, request) => cut(request, "ECONNREFUSED")],
-  [4, "cut before", (_, request) => cut(request, "ECONNRESET")],
-  [8, "cut after applying", (send, request) => Effect.zipRight(send, cut(request, "ECONNRESET"))],
-  [3, "500", instead(500, code("INTERNAL_ERROR"))],
-  [2, "502", instead(502, html)],
-  [4, "500 after applying", after(500, code("INTERNAL_ERROR"))],
-  [4, "502 after applying", after(502, html)],
-  [
-    3,
-    "429",
-    (_, request, chance) =>
-      Effect.succeed(answer(429, code("LIMIT_EXCEEDED"), { "retry-after": String(Math.floor(chance() * 4)) })(request))
-  ],
-  [2, "429 after applying", after(429, code("LIMIT_EXCEEDED"), { "retry-after": "1" })],
-  [1, "403", instead(403, code("FORBIDDEN"))],
-  [1, "404 without a code", instead(404, html)],
-  [2, "empty answer after applying", after(200)],
-  [1, "204 after applying", after(204)],
-  [1, "302", instead(302, "", { location: "http://elsewhere.localhost/" })],
-  [
-    3,
-    "truncated body",
-    (send, request) =>
-      Effect.flatMap(
-        send,
-        (response) =>
-          Effect.map(response.text, (text) => answer(response.status, text.slice(0, text.length / 2))(request))
-      )
-  ],
-  [4, "slow before", (send, _, chance) => Effect.delay(send, 6000 * chance())],
-  [4, "slow after", (send, _, chance) => Effect.zipLeft(send, Effect.sleep(6000 * chance()))],
-  [3, "hangs before", () => Effect.never],
-  [3, "hangs after applying", (send) => Effect.zipRight(send, Effect.never)],
-  [
-    3,
-    "arrives after the client gave up",
-    (send, _, chance) =>
-      Effect.zipRight(
-        Effect.forkDaemon(Effect.interruptible(Effect.delay(send, 7500 + 90_000 * chance()))),
-        Effect.never
-      )
-  ]
+export const faultNames: ReadonlyArray<string> = [
+  ...Faults.usual.map(([, fault]) => (typeof fault === "function" ? fault(() => 0) : fault).name),
+  outage.name
 ]
-
-const totalWeight = faults.reduce((sum, [weight]) => sum + weight, 0)
-
-const pick = (chance: () => number) => {
-  let left = chance() * totalWeight
-  return faults.find(([weight]) => (left -= weight) < 0) ?? faults[0]!
-}
-
-export const faultNames: ReadonlyArray<string> = [...faults.map(([, name]) => name), "outage"]
 
 const textOf = ({ body }: HttpClientRequest.HttpClientRequest): string =>
   body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : ""
@@ -137,8 +67,22 @@ const note = (record: Record, request: HttpClientRequest.HttpClientRequest, text
   record.applied.set(`${via} ${key}`, now)
 }
 
+/** Notes what the authority applied, in one step with it. */
+const noting = (record: Record): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(HttpClient.HttpClient, (client) =>
+      HttpClient.transform(client, (send, request) =>
+        Effect.uninterruptible(
+          Effect.tap(send, (response) =>
+            response.status < 300
+              ? Effect.map(response.text, (text) => note(record, request, text))
+              : Effect.void)
+        )))
+  )
+
 export interface Options {
-  readonly chance: () => number
+  readonly seed: number
   /** How many of a hundred requests meet a fault. */
   readonly percent: number
   /** For how long, from the beginning, the authority is now and then away: each outage begins on a multiple of `everyMs`. */
@@ -148,31 +92,20 @@ export interface Options {
 /** Wraps the client in context. */
 export const weather = (
   record: Record,
-  { chance, outages, percent }: Options
+  { outages, ...options }: Options
 ): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
-    Effect.gen(function*() {
-      const client = yield* HttpClient.HttpClient
-      const start = yield* Clock.currentTimeMillis
-      return HttpClient.transform(client, (send, request) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now): Send => {
-          const operation = operationOf(request)
-          count(record.requests, operation)
-          const seen: Send = Effect.uninterruptible(
-            Effect.tap(send, (response) =>
-              response.status < 300
-                ? Effect.map(response.text, (text) => note(record, request, text))
-                : Effect.void)
-          )
-          const since = now - start
-          const isAway = since > outages.everyMs && since < outages.untilMs && since % outages.everyMs < outages.lastsMs
-          const struck = isAway || chance() * 100 < percent
-          const [, name, fault] = pick(chance)
-          record.digest = (Math.imul(record.digest, 31) + Math.round(now) + operation.length + name.length) | 0
-          if (!struck) return seen
-          count(record.faults, isAway ? "outage" : name)
-          return isAway ? Effect.fail(cut(request, "ECONNREFUSED")) : fault(seen, request, chance)
-        }))
+  Layer.unwrapEffect(Effect.map(Clock.currentTimeMillis, (start) => {
+    const isAway = ({ at }: Faults.Call) => {
+      const since = at - start
+      return since > outages.everyMs && since < outages.untilMs && since % outages.everyMs < outages.lastsMs
+    }
+    const script = Faults.all((call) => isAway(call) ? outage : undefined, Faults.weather(options))
+    return layerTraffic((call) => {
+      const fault = script(call)
+      count(record.requests, call.operation)
+      record.digest = (Math.imul(record.digest, 31) + Math.round(call.at) + call.operation.length +
+        (fault?.name.length ?? 0)) | 0
+      if (fault !== undefined) count(record.faults, fault.name)
+      return fault
     })
-  )
+  })).pipe(Layer.provide(noting(record)))
