@@ -26,7 +26,8 @@ export default defineConfig({
         "src/lifecycle/**": floor,
         "src/guard/**": floor,
         "src/usage/**": floor,
-        "src/authority/**": floor
+        "src/authority/**": floor,
+        "src/testing/**": floor
       }
     }
   }

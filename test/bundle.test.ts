@@ -118,7 +118,7 @@ const runBare = (code: string): Record<string, unknown> => {
 }
 
 describe("bundle", () => {
-  for (const file of ["src/index.ts", "src/authority.ts"]) {
+  for (const file of ["src/index.ts", "src/authority.ts", "src/testing.ts"]) {
     it(`${file} needs web globals only`, { timeout: 30_000 }, async () => {
       const { code, inputs, left } = await bundle(`export * from "./${file}"`)
       assert.deepStrictEqual(left, [])

@@ -1,7 +1,6 @@
 /**
  * How long a hold lasts, and the only place that extends it.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
@@ -12,6 +11,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Reply } from "../client/Client.js"
+import { monotonicNanos } from "../client/internal/monotonic.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
 import type { CreateResponse, ReservationId } from "../protocol/Reservation.js"
 import type { Service } from "./Cycles.js"
@@ -38,7 +38,7 @@ export type LeasePolicy = "warn" | "failOnFinalize" | "interrupt"
 export const defaultMaxLifetime: Duration.Duration = Duration.hours(24)
 
 /**
- * A new reservation, and when its answer arrived (`Clock.currentTimeNanos`).
+ * A new reservation, and when its answer arrived (`monotonicNanos`).
  *
  * @since 0.1.0
  * @category models
@@ -142,7 +142,7 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
       })
 
     const start: Leases["start"] = ({ created, id, receivedAtNanos, ttl }, maxLifetime = defaultMaxLifetime) =>
-      Effect.flatMap(Clock.currentTimeNanos, (nowNanos) =>
+      Effect.flatMap(monotonicNanos, (nowNanos) =>
         Effect.withFiberRuntime((caller) => {
           const ageMs = Math.max(0, Number(nowNanos - receivedAtNanos) / 1e6)
           const [plan, decision] = LeasePlan.initial(

@@ -9,7 +9,6 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -18,6 +17,7 @@ import { Ambiguous, type OperationName, Transport } from "../../protocol/CyclesE
 import type { CyclesConfig } from "../CyclesConfig.js"
 import { type Answer, metaOf, transport } from "./classify.js"
 import { deadline } from "./deadline.js"
+import { monotonicNanos } from "./monotonic.js"
 
 /** A request, encoded. */
 export interface Outgoing {
@@ -108,7 +108,7 @@ export const exchange = (
         },
         ...(body !== undefined && { body: HttpBody.text(body, "application/json") })
       })
-      const start = yield* Clock.currentTimeNanos
+      const start = yield* monotonicNanos
       const response = yield* http.execute(request).pipe(
         Effect.mapError((error) => transport(operation, config.url.host, error.cause))
       )
@@ -124,7 +124,7 @@ export const exchange = (
       const answer = {
         status: response.status,
         headers: response.headers,
-        rttMs: Number((yield* Clock.currentTimeNanos) - start) / 1e6
+        rttMs: Number((yield* monotonicNanos) - start) / 1e6
       }
       return Option.isSome(text)
         ? { ...answer, text: response.status < 400 ? text.value : without(key, text.value) }

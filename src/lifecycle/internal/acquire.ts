@@ -3,13 +3,13 @@
  * that goes away returns at once, and an answer that comes later is released.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Reply } from "../../client/Client.js"
+import { monotonicNanos } from "../../client/internal/monotonic.js"
 import { Ambiguous, type CreateError, isAmbiguous, isDenial } from "../../protocol/CyclesError.js"
 import type { CreateRequest, CreateResponse, ReservationId } from "../../protocol/Reservation.js"
 import type { Service } from "../Cycles.js"
@@ -26,7 +26,7 @@ const proven = (request: CreateRequest, reply: Reply<CreateResponse>): Effect.Ef
     : undefined
   return Option.isSome(reservationId) && missing === undefined
     ? Effect.map(
-      Clock.currentTimeNanos,
+      monotonicNanos,
       (receivedAtNanos) => ({ id: reservationId.value, request, reply, receivedAtNanos })
     )
     : new Ambiguous({

@@ -1,12 +1,12 @@
 /**
  * The handle of a hold, whoever holds it: the authority, the hold around it, or nobody. It is settled once.
  */
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import { monotonicNanos } from "../../client/internal/monotonic.js"
 import { Amount } from "../../protocol/Amount.js"
 import { ActualUnknown } from "../ActualUnknown.js"
 import type { LeaseHandle } from "../Lease.js"
@@ -70,7 +70,7 @@ export const openOn = (backing: Backing, allocation: Allocation): Effect.Effect<
     const { facts, lease } = backing
     const { unit } = facts.estimate
     allocation.holder = backing
-    const opened = yield* Clock.currentTimeNanos
+    const opened = yield* monotonicNanos
     const draft = yield* Ref.make(empty)
     const remember = (change: Partial<Draft>) => Ref.update(draft, (draft) => ({ ...draft, ...change }))
     const first = yield* Deferred.make<Settlement.Settlement>()
@@ -99,7 +99,7 @@ export const openOn = (backing: Backing, allocation: Allocation): Effect.Effect<
       Effect.gen(function*() {
         yield* use(own)
         const { measured, metadata, metrics } = yield* Ref.get(draft)
-        const elapsed = (yield* Clock.currentTimeNanos) - opened
+        const elapsed = (yield* monotonicNanos) - opened
         const latencyMs = Number((elapsed + 500_000n) / 1_000_000n)
         const { spenders, used } = allocation.children
         const actual = own.unit === unit ? plus(own, used) : own
