@@ -52,8 +52,16 @@ export * as Estimate from "./usage/Estimate.js"
 export { illustrativePrices } from "./usage/illustrativePrices.js"
 export { MissingPrice, StalePrice, UnknownModel } from "./usage/PriceErrors.js"
 export type { CallOptions, EstimateOptions } from "./usage/PriceOptions.js"
-export { type Price, type PriceError, Prices, type Service as PricesService } from "./usage/Prices.js"
+export {
+  type MeterReading,
+  type Options as PricesOptions,
+  type Price,
+  type PriceError,
+  Prices,
+  type RefreshOptions,
+  type Service as PricesService
+} from "./usage/Prices.js"
 export * as PriceTable from "./usage/PriceTable.js"
-export { Tokenizer } from "./usage/Tokenizer.js"
+export { type Service as TokenizerService, Tokenizer } from "./usage/Tokenizer.js"
 export * as Usage from "./usage/Usage.js"
 export * as UsageFold from "./usage/UsageFold.js"

@@ -45,8 +45,12 @@ const checked = (field: string, unit: Unit, amount: bigint): Either.Either<Amoun
     ? Either.left(invalidInput(field, `must be between 0 and ${maxInt64} ${unit}`, amount))
     : Either.right(new Amount({ unit, amount }, { disableValidation: true }))
 
+const isUnit = Schema.is(Unit)
+
 const counted = (field: string, unit: Unit, n: number | bigint): Either.Either<Amount, InvalidInput> =>
-  typeof n === "bigint" || Number.isSafeInteger(n)
+  !isUnit(unit)
+    ? Either.left(invalidInput("unit", `must be one of ${Unit.literals.join(", ")}`, unit))
+    : typeof n === "bigint" || Number.isSafeInteger(n)
     ? checked(field, unit, BigInt(n))
     : Either.left(invalidInput(field, "must be a whole number that a double holds exactly, or a bigint", n))
 
@@ -63,14 +67,19 @@ const together = <A>(
     ? Either.right(f(self.amount, that.amount))
     : Either.left(invalidInput(field, `must have the unit ${self.unit}`, that.unit))
 
+/** The digits before the point, and the eight after it. */
+const dollars = (microcents: bigint): readonly [whole: string, fraction: string] => {
+  const digits = microcents.toString().padStart(microcentsDigits + 1, "0")
+  return [digits.slice(0, -microcentsDigits), digits.slice(-microcentsDigits)]
+}
+
 const trim = (unit: Unit, amount: bigint): string => {
   const sign = amount < 0n ? "-" : ""
   const digits = (amount < 0n ? -amount : amount).toString()
   const grouped = (text: string) => text.replace(/\B(?=(\d{3})+$)/g, ",")
   if (unit !== "USD_MICROCENTS") return `${sign}${grouped(digits)} ${unit.toLowerCase().replace("_", " ")}`
-  const padded = digits.padStart(microcentsDigits + 1, "0")
-  const fraction = padded.slice(-microcentsDigits).replace(/0{1,6}$/, "")
-  return `${sign}$${grouped(padded.slice(0, -microcentsDigits))}.${fraction}`
+  const [whole, fraction] = dollars(BigInt(digits))
+  return `${sign}$${grouped(whole)}.${fraction.replace(/0{1,6}$/, "")}`
 }
 
 const rejectForeign = (amounts: ReadonlyArray<Amount>, unit: Unit) => amounts.find((amount) => amount.unit !== unit)
@@ -113,6 +122,12 @@ export class Amount extends Schema.Class<Amount>("effect-cycles/Amount")(
       ),
       Either.flatMap((amount) => checked("usd", "USD_MICROCENTS", amount))
     )
+  }
+
+  /** Whole cents: one is 1 000 000 microcents. Throws `InvalidInput`. */
+  static usdCents(n: number | bigint): Amount {
+    const cents = Either.getOrThrowWith(counted("usdCents", "USD_MICROCENTS", n), (error) => error)
+    return count("usdCents", "USD_MICROCENTS", cents.amount * 1_000_000n)
   }
 
   /** Units of 1e-8 dollars. Throws `InvalidInput`. */
@@ -198,6 +213,16 @@ export class Amount extends Schema.Class<Amount>("effect-cycles/Amount")(
       ),
       Either.flatMap((amount) => checked("scale", self.unit, amount))
     )
+  }
+
+  /**
+   * Dollars as a decimal text for machines, which `fromUsd` reads back: `"1234.5"`. Every digit is kept, so it needs no division by hand.
+   * `InvalidInput` for another unit.
+   */
+  static toUsd(self: Amount): Either.Either<string, InvalidInput> {
+    return self.unit === "USD_MICROCENTS"
+      ? Either.right(dollars(self.amount).join(".").replace(/\.?0*$/, ""))
+      : Either.left(invalidInput("toUsd", "must have the unit USD_MICROCENTS", self.unit))
   }
 
   /** For people: `$0.0025`, `1,500 tokens`. Every digit is kept. */

@@ -20,6 +20,12 @@ export interface LearnedOptions {
   readonly window?: number | undefined
   /** How many actuals of an action it takes before they count; the fallback is held until then. Default 20, at most `window`. */
   readonly coldStart?: number | undefined
+  /**
+   * Which settlements teach: those with an `actual`, which the work itself said, and those with recorded `usage`. Default `["actual"]`. Add
+   * `usage` for guarded streams, whose usage is what their meter showed; those that were cut off then count as cheap as they were. An
+   * estimate that was charged never teaches: it would confirm itself.
+   */
+  readonly sources?: ReadonlyArray<"actual" | "usage"> | undefined
   /** Of how many actions, 1 to 100 000; the one that was used longest ago is forgotten first. Default 1000. */
   readonly maxActions?: number | undefined
 }
@@ -61,8 +67,7 @@ export interface Learned {
     fallback: Amount | Effect.Effect<Amount, E, R>
   ) => Effect.Effect<Amount, E | InvalidInput, R>
   /**
-   * For `onSettled` of a guard: keeps the actual. Only what the work itself said is learned: not an estimate, which would confirm itself, not
-   * usage recorded by work that was cut off, and nothing in another unit.
+   * For `onSettled` of a guard: keeps what was used, when it comes from one of `sources` and has the unit of the floor.
    */
   readonly onSettled: (
     settlement: Settled,
@@ -129,6 +134,7 @@ export const learned = (options: LearnedOptions): Effect.Effect<Learned, Invalid
     const window = yield* whole("window", options.window ?? 100, 1, 1000)
     const coldStart = yield* whole("coldStart", options.coldStart ?? Math.min(20, window), 1, window)
     const maxActions = yield* whole("maxActions", options.maxActions ?? 1000, 1, 100_000)
+    const sources: ReadonlySet<string | undefined> = new Set(options.sources ?? ["actual"])
     const { unit } = floor
     /** In the order of use. Read and changed without a yield in between, so no fiber sees half a change. */
     const actions = new Map<string, Samples>()
@@ -173,7 +179,7 @@ export const learned = (options: LearnedOptions): Effect.Effect<Learned, Invalid
       })
 
     const onSettled: Learned["onSettled"] = ({ actual, source }, { action }) =>
-      actual !== undefined && source === "actual" ? observe(action, actual) : Effect.void
+      actual !== undefined && sources.has(source) ? observe(action, actual) : Effect.void
 
     return {
       estimate,

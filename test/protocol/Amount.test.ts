@@ -59,6 +59,46 @@ describe("constructors", () => {
     assert.strictEqual(Amount.usdMicrocents(max).amount, max)
   })
 
+  it("a cent is a million microcents", () => {
+    assert.strictEqual(Amount.usdCents(1).amount, 1_000_000n)
+    assert.deepStrictEqual(Amount.usdCents(1234n), Amount.usd("12.34"))
+    for (const value of [0.5, -1, NaN, max]) {
+      assert.strictEqual(refusal(() => Amount.usdCents(value)).field, "usdCents")
+    }
+  })
+
+  it("of takes a unit and a number from outside", () => {
+    for (const each of units) {
+      assert.deepStrictEqual(Amount.of(each, 5), Either.right(new Amount({ unit: each, amount: 5n })))
+    }
+    isRefused(Amount.of("USD" as never, 5), "unit", /USD_MICROCENTS, TOKENS/)
+    for (const value of [-1, 0.5, NaN, 2 ** 53, max + 1n]) isRefused(Amount.of("TOKENS", value), "amount", /must be/)
+  })
+
+  it("a number is no dollars, nor a factor", () => {
+    isRefused(Amount.fromUsd(0.1 as never), "usd", /decimal/)
+    isRefused(Amount.scale(Amount.tokens(1), 0.1 as never, "up"), "factor", /decimal/)
+  })
+
+  it("toUsd is what fromUsd reads back, without a sign or a separator", () => {
+    const texts = ["0", "1", "0.1", "10", "1234567.5", "0.00000001", "100.00000100"].map((text) =>
+      Amount.toUsd(Amount.usd(text))
+    )
+    assert.deepStrictEqual(
+      texts.map(Either.getOrThrow),
+      ["0", "1", "0.1", "10", "1234567.5", "0.00000001", "100.000001"]
+    )
+    FastCheck.assert(FastCheck.property(int64, (n) => {
+      const amount = Amount.usdMicrocents(n)
+      assert.deepStrictEqual(Either.flatMap(Amount.toUsd(amount), (text) => Amount.fromUsd(text)), Either.right(amount))
+    }))
+    isRefused(Amount.toUsd(Amount.tokens(1)), "toUsd", /USD_MICROCENTS/)
+  })
+
+  it("a rounding that is none is refused by name", () => {
+    isRefused(Amount.fromUsd("0.000000001", "nearest" as never), "rounding", /halfEven/)
+  })
+
   const factories = {
     usdMicrocents: Amount.usdMicrocents,
     tokens: Amount.tokens,

@@ -1,6 +1,7 @@
 // Runs against the installed package, in a folder that holds nothing else: one guarded call on the embedded authority.
-import { Amount, Cycles, guarded, isCapped } from "effect-cycles"
+import { Amount, Cycles, guarded, isCapped, Tokenizer } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
+import { GptTokenizer } from "effect-cycles/tokenizer"
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 
@@ -49,3 +50,8 @@ assert.deepEqual(
   ) => [scopePath, `${spent.value}`, `${reserved.value}`, `${remaining}`]),
   [["tenant:acme", "$0.0021", "$0.00", "$9.9979"]]
 )
+
+const tokens = await Effect.runPromise(
+  Effect.flatMap(Tokenizer, ({ count }) => count("Hello, world!")).pipe(Effect.provide(GptTokenizer.layer()))
+)
+assert.equal(tokens, 4)

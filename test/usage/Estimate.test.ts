@@ -196,6 +196,15 @@ describe("Estimate.learned", () => {
       assert.strictEqual((yield* estimate(action, fallback)).amount, 20n)
     }))
 
+  it.effect("usage teaches when it is asked for, an estimate never", () =>
+    Effect.gen(function*() {
+      const { estimate, onSettled } = yield* make({ coldStart: 1, sources: ["actual", "usage"] })
+      yield* onSettled(settled(20, "estimate"), { action })
+      assert.strictEqual((yield* estimate(action, fallback)).amount, 500n)
+      yield* onSettled(settled(20, "usage"), { action })
+      assert.strictEqual((yield* estimate(action, fallback)).amount, 20n)
+    }))
+
   it.effect("keeps the latest of an action only, and the latest actions", () =>
     Effect.gen(function*() {
       const { estimate, observe } = yield* make({ coldStart: 1, window: 2, maxActions: 2, percentile: 100 })

@@ -47,5 +47,7 @@ export const divide = (
       return Either.right(
         twice > denominator || (twice === denominator && quotient % 2n === 1n) ? quotient + 1n : quotient
       )
+    default:
+      return Either.left(invalidInput("rounding", "must be up, down or halfEven", rounding))
   }
 }
