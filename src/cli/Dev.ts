@@ -6,9 +6,10 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { Amount } from "../protocol/Amount.js"
 import * as Command from "./Command.js"
 import * as DevServer from "./DevServer.js"
-import { parseAll } from "./internal/budgets.js"
+import { type Budget, parseAll } from "./internal/budgets.js"
 import { colourOf } from "./internal/colour.js"
 import { type Failure, failure, usage } from "./internal/failure.js"
 import { greeting } from "./internal/greeting.js"
@@ -18,8 +19,10 @@ const help = `Usage: effect-cycles dev [options]
 A budget authority for development, for clients of any language. Budgets live in memory, unless --data says where.
 
   --budget SCOPE=AMOUNT   a budget, such as tenant:acme=10usd or tenant:acme/agent:x=50000tokens; may be repeated.
-                          Units: usd (dollars, up to 8 decimals), tokens, credits, points. Default: tenant:acme=10usd
-  --data DIR              keep everything in this directory, and go on with what is there
+                          Units: usd (dollars, up to 8 decimals), tokens, credits, points. Without
+                          any: tenant:acme=10usd
+  --data DIR              keep everything in this directory, and go on with what is there; needs libsql, which
+                          npm installs beside effect-cycles. What is there is never changed by --budget
   --port N                port of the runtime API and of the page (7878); 0 takes a free one
   --admin-port N          port of the admin API (7979)
   --host HOST             where to listen (localhost). Beyond this machine, keys are made up at each start
@@ -30,7 +33,7 @@ A budget authority for development, for clients of any language. Budgets live in
 
 The administrator's key is that of CYCLES_DEV_ADMIN_KEY, else admin-bootstrap-key.`
 
-const fallback = "tenant:acme=10usd"
+const otherwise: ReadonlyArray<Budget> = [{ scope: "tenant:acme", allocated: Amount.usd("10") }]
 
 const portOf = (name: string, text: string | undefined, otherwise: number): Either.Either<number, Failure> =>
   text === undefined
@@ -73,7 +76,7 @@ export const dev = (terminal: boolean): Command.Command =>
         )
         const port = yield* portOf("port", given.port, 7878)
         const adminPort = yield* portOf("admin-port", given["admin-port"], 7979)
-        const budgets = yield* Either.mapLeft(parseAll(given.budget ?? [fallback]), usage)
+        const budgets = yield* Either.mapLeft(parseAll(given.budget ?? []), usage)
         if (environment === "production" && given["allow-production"] !== true) {
           return yield* failure(
             "NODE_ENV is production, and this server is for development: point clients at a Cycles server, or say --allow-production"
@@ -85,10 +88,14 @@ export const dev = (terminal: boolean): Command.Command =>
           adminPort,
           allowedHosts: given["allow-host"] ?? [],
           budgets,
+          otherwise,
           adminKey: Option.getOrUndefined(adminKey),
           data: given.data
         })
-        if (given.quiet !== true) yield* Console.log(greeting(running, colourOf(terminal, { noColor, term })))
-        return yield* Effect.never
+        if (given.quiet !== true) {
+          const asked = { budgets, data: given.data }
+          yield* Console.log(greeting(running, asked, colourOf(terminal, { noColor, term })))
+        }
+        return yield* running.failed
       }).pipe(Effect.scoped)
   })

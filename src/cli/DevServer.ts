@@ -3,22 +3,27 @@
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { httpApp } from "../authority/App.js"
 import * as Authority from "../authority/Authority.js"
 import type { BudgetView } from "../authority/Budget.js"
-import type { Amount } from "../protocol/Amount.js"
+import { LedgerStore, LedgerStoreError } from "../authority/LedgerStore.js"
+import type { Budget } from "./internal/budgets.js"
 import { type Failure, failure, usage } from "./internal/failure.js"
 import * as Feed from "./internal/feed.js"
 import { isLoopback, ownNamesOnly, refused } from "./internal/gate.js"
+import * as Ledger from "./internal/ledger.js"
+import { explain } from "./internal/ledger.js"
 import { listen } from "./internal/listen.js"
 import { withHealth, withSite } from "./internal/site.js"
 
 /**
  * `host` is an address to listen on, or `localhost`; a port of 0 takes a free one. `allowedHosts` are names, besides `localhost` and
- * addresses, that the server may be called by. `adminKey` is the administrator's key.
+ * addresses, that the server may be called by. `budgets` are created where there are none yet; `otherwise`, when there would be no budget at
+ * all. `adminKey` is the administrator's key. `data` is the directory of the ledger; without it, the ledger is in memory.
  *
  * @since 0.1.0
  * @category config
@@ -28,13 +33,15 @@ export interface Options {
   readonly port: number
   readonly adminPort: number
   readonly allowedHosts: ReadonlyArray<string>
-  readonly budgets: ReadonlyArray<{ readonly scope: string; readonly allocated: Amount }>
+  readonly budgets: ReadonlyArray<Budget>
+  readonly otherwise: ReadonlyArray<Budget>
   readonly adminKey: Redacted.Redacted | undefined
   readonly data: string | undefined
 }
 
 /**
- * A server that listens. `keys` has one key for each tenant of the budgets; `adminKey` is there when nobody gave one.
+ * A server that listens. `keys` has one key for each tenant of the budgets; `adminKey` is there when nobody gave one. `failed` fails when the
+ * ledger cannot be written any more.
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +52,9 @@ export interface Running {
   readonly adminKey: Redacted.Redacted | undefined
   readonly keys: ReadonlyArray<{ readonly tenant: string; readonly key: Redacted.Redacted }>
   readonly budgets: ReadonlyArray<BudgetView>
-  readonly data: string | undefined
+  /** Epoch ms. */
+  readonly startedAt: number
+  readonly failed: Effect.Effect<never, Failure>
 }
 
 /** Keys that everybody knows are for a server that only this machine reaches. */
@@ -53,6 +62,19 @@ const secret = (host: string, known: string): Redacted.Redacted =>
   Redacted.make(isLoopback(host) ? known : `${known}-${globalThis.crypto.randomUUID()}`)
 
 const tenantOf = (scope: string): string => (scope.split("/")[0] ?? "").slice("tenant:".length)
+
+const shownAs = (host: string): string =>
+  host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host
+
+/** Looks at the ledger until its store fails: then nothing is answered any more. */
+const watch = (authority: Authority.Service, data: string | undefined): Effect.Effect<never, Failure> =>
+  authority.budgets.pipe(
+    Effect.delay("1 second"),
+    Effect.forever,
+    Effect.catchAllDefect((defect) =>
+      defect instanceof LedgerStoreError ? Effect.fail(explain(data, defect)) : Effect.die(defect)
+    )
+  )
 
 const nothing: HttpApp.Default = Effect.map(
   HttpServerRequest.HttpServerRequest,
@@ -68,15 +90,16 @@ const nothing: HttpApp.Default = Effect.map(
  */
 export const start = (options: Options): Effect.Effect<Running, Failure, Scope.Scope> =>
   Effect.gen(function*() {
-    const { adminPort, allowedHosts, budgets, data, host, port } = options
+    const { adminPort, allowedHosts, data, host, port } = options
     if (port !== 0 && port === adminPort) return yield* usage(`--port and --admin-port must differ (both are ${port})`)
+    const { scopes, store } = yield* Ledger.open(data)
+    const budgets = options.budgets.length + scopes.length > 0 ? options.budgets : options.otherwise
     const adminKey = options.adminKey ?? secret(host, "admin-bootstrap-key")
-    const keys = Array.from(new Set(budgets.map(({ scope }) => tenantOf(scope))), (tenant) => ({
-      tenant,
-      key: secret(host, `cyc_dev_${tenant}`)
-    }))
-    const authority = yield* Authority.make({ budgets, keys, adminKey }).pipe(
-      Effect.mapError(({ message }) => failure(message))
+    const tenants = new Set([...budgets.map(({ scope }) => scope), ...scopes].map(tenantOf))
+    const keys = Array.from(tenants, (tenant) => ({ tenant, key: secret(host, `cyc_dev_${tenant}`) }))
+    const authority = yield* Authority.makeStored({ budgets, keys, adminKey }).pipe(
+      Effect.provideService(LedgerStore, store),
+      Effect.mapError((error) => error._tag === "LedgerStoreError" ? explain(data, error) : failure(error.message))
     )
     const feed = yield* Feed.make(authority)
     const names = [...allowedHosts, host].map((name) => name.toLowerCase())
@@ -87,17 +110,13 @@ export const start = (options: Options): Effect.Effect<Running, Failure, Scope.S
       ownNamesOnly(names, withHealth(nothing))
     )
     yield* Effect.addFinalizer(() => feed.end)
-    const shown = host === "localhost" || host === "0.0.0.0" || host === "::"
-      ? "localhost"
-      : host.includes(":")
-      ? `[${host}]`
-      : host
     return {
-      url: `http://${shown}:${taken}`,
-      adminUrl: `http://${shown}:${admin}`,
+      url: `http://${shownAs(host)}:${taken}`,
+      adminUrl: `http://${shownAs(host)}:${admin}`,
       adminKey: options.adminKey === undefined ? adminKey : undefined,
       keys,
       budgets: yield* authority.budgets,
-      data
+      startedAt: yield* Clock.currentTimeMillis,
+      failed: watch(authority, data)
     }
   })

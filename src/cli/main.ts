@@ -6,6 +6,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { constants } from "node:os"
 import process from "node:process"
@@ -32,10 +33,20 @@ const tell = (cause: Cause.Cause<Failure>): Effect.Effect<void> => {
   return Console.error(`effect-cycles: ${message}`)
 }
 
+/** What the parts of the program have to say beside their results. */
+const toStderr = Logger.make(({ annotations, message }) => {
+  const text = Array.isArray(message) ? message.join(" ") : String(message)
+  const about = Array.from(annotations).filter(([name]) => name !== "package" && name !== "module")
+    .map(([name, value]) => ` ${name}=${String(value)}`)
+  process.stderr.write(`effect-cycles: ${text}${about.join("")}\n`)
+})
+
 Cli.run([dev(process.stdout.isTTY === true)], VERSION, process.argv.slice(2)).pipe(
   Effect.tapErrorCause(tell),
+  Effect.provide(Logger.replace(Logger.defaultLogger, toStderr)),
   NodeRuntime.runMain({
     disableErrorReporting: true,
+    disablePrettyLogger: true,
     teardown: (_, onExit) => onExit(received === undefined ? failed : 128 + constants.signals[received])
   })
 )

@@ -4,68 +4,76 @@
 import * as Redacted from "effect/Redacted"
 import type { BudgetView } from "../../authority/Budget.js"
 import type { Running } from "../DevServer.js"
+import type { Budget } from "./budgets.js"
 import type { Colour } from "./colour.js"
 
 /** `tenant:acme/agent:x` as `{"tenant":"acme","agent":"x"}`. */
 const subjectOf = (scope: string): string =>
   JSON.stringify(Object.fromEntries(scope.split("/").map((segment) => segment.split(":"))))
 
-/** Half a percent of what is left, at least 1: the line can be pasted again and again. */
+/** Half a percent of what is left, at least 1. */
 const estimateOf = ({ remaining, unit }: BudgetView): string =>
   `{"unit":"${unit}","amount":${remaining.amount < 200n ? 1n : remaining.amount / 200n}}`
 
-const curl = (url: string, key: string, budget: BudgetView): string =>
+/** Pasted again, it is answered as before: the key is that of this start. */
+const curl = (url: string, key: string, budget: BudgetView, startedAt: number): string =>
   [
     `curl -s ${url}/v1/reservations -H 'X-Cycles-API-Key: ${key}' -H 'Content-Type: application/json' \\`,
-    `  -d '{"idempotency_key":"hello-1","subject":${subjectOf(budget.scope)},` +
+    `  -d '{"idempotency_key":"hello-${startedAt}","subject":${subjectOf(budget.scope)},` +
     `"action":{"kind":"llm.completion","name":"gpt-4o"},"estimate":${estimateOf(budget)}}'`
   ].join("\n")
 
-const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
-  const widths = rows.reduce<ReadonlyArray<number>>(
-    (widths, row) => row.map((cell, i) => Math.max(widths[i] ?? 0, cell.length)),
-    []
-  )
-  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("   ")}`.trimEnd())
+/** What was asked for on the command line, to be compared with what there is. */
+export interface Asked {
+  readonly budgets: ReadonlyArray<Budget>
+  readonly data: string | undefined
+}
+
+const most = 20
+
+const listed = <A>(items: ReadonlyArray<A>, line: (item: A) => string): ReadonlyArray<string> => [
+  ...items.slice(0, most).map(line),
+  ...(items.length > most ? [`  and ${items.length - most} more`] : [])
+]
+
+const budgetLine = (asked: ReadonlyArray<Budget>) => ({ allocated, remaining, scope, unit }: BudgetView): string => {
+  const other = asked.find((budget) => budget.scope === scope && budget.allocated.unit === unit)?.allocated
+  return `  ${scope}   ${allocated}` +
+    (remaining.amount === allocated.amount ? "" : `, ${remaining} left`) +
+    (other === undefined || other.amount === allocated.amount ? "" : ` (as it was: not changed to ${other})`)
 }
 
 /** The text, without a line feed at its end. */
 export const greeting = (
-  { adminKey, adminUrl, budgets, data, keys, url }: Running,
+  { adminKey, adminUrl, budgets, keys, startedAt, url }: Running,
+  asked: Asked,
   { bold, dim }: Colour
 ): string => {
   const [first, ...others] = keys
-  const budget = budgets.find(({ scope, status }) => status === "ACTIVE" && scope.startsWith(`tenant:${first?.tenant}`))
-  const kept = data === undefined ? "Nothing is kept when it ends: --data DIR keeps it." : `Kept in ${data}.`
+  const scope = `tenant:${first?.tenant}`
+  const budget = budgets.find((budget) => budget.status === "ACTIVE" && `${budget.scope}/`.startsWith(`${scope}/`))
+  const kept = asked.data === undefined ? "nothing is kept when it ends: --data DIR keeps it" : `kept in ${asked.data}`
+  const keyOfAdmin = adminKey === undefined ? "that of CYCLES_DEV_ADMIN_KEY" : Redacted.value(adminKey)
   return [
-    bold("effect-cycles dev") + dim(`  ${kept}`),
+    `${bold("effect-cycles dev")}  ${dim(kept)}`,
     "",
-    ...columns([
-      ["page", url, ""],
-      ["runtime", url, ""],
-      [
-        "admin",
-        adminUrl,
-        `X-Admin-API-Key: ${adminKey === undefined ? "that of CYCLES_DEV_ADMIN_KEY" : Redacted.value(adminKey)}`
-      ]
-    ]),
+    `  page      ${url}`,
+    `  runtime   ${url}`,
+    `  admin     ${adminUrl}   X-Admin-API-Key: ${keyOfAdmin}`,
     "",
-    ...columns(budgets.map(({ allocated, remaining, scope }) => [
-      scope,
-      `${allocated}` + (remaining.amount === allocated.amount ? "" : `, ${remaining} left`)
-    ])),
+    ...listed(budgets, budgetLine(asked.budgets)),
     "",
     ...(first === undefined ? [] : [
       dim("# for clients of any language"),
       `export CYCLES_BASE_URL=${url}`,
       `export CYCLES_API_KEY=${Redacted.value(first.key)}`,
       `export CYCLES_TENANT=${first.tenant}`,
-      ...others.map(({ key, tenant }) => dim(`# tenant ${tenant}: ${Redacted.value(key)}`)),
+      ...listed(others, ({ key, tenant }) => dim(`# tenant ${tenant}: ${Redacted.value(key)}`)),
       ""
     ]),
     ...(first === undefined || budget === undefined ? [] : [
       dim("# a first reservation"),
-      curl(url, Redacted.value(first.key), budget),
+      curl(url, Redacted.value(first.key), budget, startedAt),
       ""
     ]),
     dim("Ctrl-C ends it.")
