@@ -77,6 +77,7 @@ export const dev = (terminal: boolean): Command.Command =>
         const port = yield* portOf("port", given.port, 7878)
         const adminPort = yield* portOf("admin-port", given["admin-port"], 7979)
         const budgets = yield* Either.mapLeft(parseAll(given.budget ?? []), usage)
+        if (given.data?.trim() === "") return yield* usage("--data needs the name of a directory")
         if (environment === "production" && given["allow-production"] !== true) {
           return yield* failure(
             "NODE_ENV is production, and this server is for development: point clients at a Cycles server, or say --allow-production"

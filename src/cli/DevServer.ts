@@ -1,12 +1,11 @@
 /**
  * A budget authority for development: the protocol and the administrator's plane on two ports, and a page that shows what happens.
  */
-import type * as HttpApp from "@effect/platform/HttpApp"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Admin from "../authority/Admin.js"
 import { httpApp } from "../authority/App.js"
 import * as Authority from "../authority/Authority.js"
 import type { BudgetView } from "../authority/Budget.js"
@@ -14,7 +13,7 @@ import { LedgerStore, LedgerStoreError } from "../authority/LedgerStore.js"
 import type { Budget } from "./internal/budgets.js"
 import { type Failure, failure, usage } from "./internal/failure.js"
 import * as Feed from "./internal/feed.js"
-import { isLoopback, ownNamesOnly, refused } from "./internal/gate.js"
+import { isLoopback, ownNamesOnly } from "./internal/gate.js"
 import * as Ledger from "./internal/ledger.js"
 import { explain } from "./internal/ledger.js"
 import { listen } from "./internal/listen.js"
@@ -76,10 +75,8 @@ const watch = (authority: Authority.Service, data: string | undefined): Effect.E
     )
   )
 
-const nothing: HttpApp.Default = Effect.map(
-  HttpServerRequest.HttpServerRequest,
-  (request) => refused(request, "NOT_FOUND", "No such route")
-)
+/** The published guides make keys for this tenant, and take it for granted. */
+const ofTheGuides = { id: "acme-corp", tenant: { status: "ACTIVE", name: "Acme Corporation" } } as const
 
 /**
  * Starts the server; the end of the scope stops it: nothing is accepted any more, answers that are on their way are finished,
@@ -97,18 +94,18 @@ export const start = (options: Options): Effect.Effect<Running, Failure, Scope.S
     const adminKey = options.adminKey ?? secret(host, "admin-bootstrap-key")
     const tenants = new Set([...budgets.map(({ scope }) => scope), ...scopes].map(tenantOf))
     const keys = Array.from(tenants, (tenant) => ({ tenant, key: secret(host, `cyc_dev_${tenant}`) }))
-    const authority = yield* Authority.makeStored({ budgets, keys, adminKey }).pipe(
+    const known = Array.from(tenants, (id) => ({ id, tenant: { status: "ACTIVE", name: id } }))
+    const authority = yield* Authority.makeStored({ budgets, keys, adminKey, tenants: [ofTheGuides, ...known] }).pipe(
       Effect.provideService(LedgerStore, store),
       Effect.mapError((error) => error._tag === "LedgerStoreError" ? explain(data, error) : failure(error.message))
     )
     const feed = yield* Feed.make(authority)
     const names = [...allowedHosts, host].map((name) => name.toLowerCase())
-    const runtime = httpApp.pipe(Effect.provideService(Authority.Authority, authority))
-    const taken = yield* listen({ host, port, option: "--port" }, ownNamesOnly(names, withSite(feed.events, runtime)))
-    const admin = yield* listen(
-      { host, port: adminPort, option: "--admin-port" },
-      ownNamesOnly(names, withHealth(nothing))
-    )
+    const serve = Effect.provideService(Authority.Authority, authority)
+    const runtime = ownNamesOnly(names, withSite(feed.events, serve(httpApp)))
+    const taken = yield* listen({ host, port, option: "--port" }, runtime)
+    const plane = ownNamesOnly(names, withHealth(serve(Admin.httpApp)))
+    const admin = yield* listen({ host, port: adminPort, option: "--admin-port" }, plane)
     yield* Effect.addFinalizer(() => feed.end)
     return {
       url: `http://${shownAs(host)}:${taken}`,

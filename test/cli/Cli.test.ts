@@ -20,6 +20,7 @@ const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]>
   [["--port", "1e3"], /^--port must be a number from 0 to 65535, and not "1e3"/],
   [["--admin-port", "65536"], /^--admin-port must be a number from 0 to 65535, and not "65536"/],
   [["--port", "5000", "--admin-port", "5000"], /^--port and --admin-port must differ \(both are 5000\)/],
+  [["--data", ""], /^--data needs the name of a directory/],
   [["--quiet=no"], /^option '--quiet' does not take an argument/],
   [["--budget", "tenant:acme=10"], /^--budget "tenant:acme=10": must say the unit: usd, tokens, credits or points/],
   [["--budget", "tenant:a=1usd", "--budget", "tenant:A=2usd"], /^--budget "tenant:A=2usd": the scope has a budget/],
