@@ -43,6 +43,8 @@ const toStderr = Logger.make(({ annotations, message }) => {
 
 Cli.run([dev(process.stdout.isTTY === true)], VERSION, process.argv.slice(2)).pipe(
   Effect.tapErrorCause(tell),
+  // This is the entry point.
+  // @effect-diagnostics-next-line strictEffectProvide:off
   Effect.provide(Logger.replace(Logger.defaultLogger, toStderr)),
   NodeRuntime.runMain({
     disableErrorReporting: true,
