@@ -4,6 +4,9 @@
 export type { Client, Reply } from "./client/Client.js"
 export * as CyclesConfig from "./client/CyclesConfig.js"
 export { EvidenceVerdict, verifyEvidence, type VerifyEvidenceOptions } from "./client/verifyEvidence.js"
+export * as CircuitBreaker from "./guard/CircuitBreaker.js"
+export { CurrentRung, degradePlan, type PlanRung } from "./guard/degradePlan.js"
+export * as Enforce from "./guard/Enforce.js"
 export { evaluate, type EvaluateError, Evaluation } from "./guard/evaluate.js"
 export { type Actual, guarded, type GuardOptions } from "./guard/guarded.js"
 export {
@@ -14,8 +17,18 @@ export {
   type GuardedStreamOptions,
   type StreamSource
 } from "./guard/guardedStream.js"
-export type { CommonGuardOptions, GuardError } from "./guard/GuardOptions.js"
+export type { CommonGuardOptions, GuardError, HoldError } from "./guard/GuardOptions.js"
+export * as OnDenied from "./guard/OnDenied.js"
+export * as OnUnavailable from "./guard/OnUnavailable.js"
 export { CurrentRun, type Run, runBudget, RunEvent, type RunLimit, type RunOptions } from "./guard/runBudget.js"
+export {
+  shadow,
+  type ShadowOptions,
+  shadowStream,
+  type ShadowStreamOptions,
+  type WatchOptions
+} from "./guard/shadow.js"
+export { type ShadowReport, ShadowReports, type ShadowVerdict, wouldDeny } from "./guard/ShadowReport.js"
 export { subBudget } from "./guard/subBudget.js"
 export * as UsageMeter from "./guard/UsageMeter.js"
 export { ActualUnknown } from "./lifecycle/ActualUnknown.js"

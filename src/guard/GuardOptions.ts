@@ -7,6 +7,17 @@ import type { LeaseLost, LeasePolicy } from "../lifecycle/Lease.js"
 import type { Reservation, ReserveError } from "../lifecycle/Reservation.js"
 import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
 import type { Settlement } from "../lifecycle/Settlement.js"
+import type { CircuitOpen } from "./CircuitBreaker.js"
+import type { OnDenied } from "./OnDenied.js"
+import type { OnUnavailable } from "./OnUnavailable.js"
+
+/**
+ * Every reason why a guard has no hold: nothing was run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type HoldError = ReserveError | CircuitOpen
 
 /**
  * Every error that a guard adds to those of the work: nothing was run when one of them occurs, except for `LeaseLost`, which only the lease
@@ -15,7 +26,7 @@ import type { Settlement } from "../lifecycle/Settlement.js"
  * @since 0.1.0
  * @category errors
  */
-export type GuardError = ReserveError | LeaseLost | ActualUnknown
+export type GuardError = HoldError | LeaseLost | ActualUnknown
 
 /**
  * The options of every guard.
@@ -24,6 +35,13 @@ export type GuardError = ReserveError | LeaseLost | ActualUnknown
  * @category models
  */
 export interface CommonGuardOptions<E = never, R = never> extends ReserveOptions<E, R> {
+  /** When the authority cannot be asked. Default: the guard fails with what happened (`OnUnavailable.fail`). */
+  readonly onUnavailable?: OnUnavailable | undefined
+  /**
+   * When the budget says no. Default: the guard fails with the denial. Of several, each gets what those before it could not solve: a ladder
+   * and then a retry goes down the ladder on each try.
+   */
+  readonly onDenied?: OnDenied<E, R> | ReadonlyArray<OnDenied<E, R>> | undefined
   /**
    * After a success of which neither an actual nor usage is known: the estimate is recorded (`estimate`, the default), or nothing is sent
    * at all and the guard fails with `ActualUnknown` (`fail`). With `fail` the estimate is never recorded: usage that was recorded on the

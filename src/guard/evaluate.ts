@@ -4,7 +4,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { Cycles } from "../lifecycle/Cycles.js"
+import { Cycles, type Service } from "../lifecycle/Cycles.js"
 import type { NestedError } from "../lifecycle/Nested.js"
 import type { ReserveError } from "../lifecycle/Reservation.js"
 import { requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
@@ -19,6 +19,7 @@ import {
   type NotFound,
   type Refused
 } from "../protocol/CyclesError.js"
+import type { CreateRequest } from "../protocol/Reservation.js"
 
 /**
  * The answer to a dry run: `Allowed` with the caps that would apply and the balances as they are, or `Denied` with the error that a
@@ -59,6 +60,23 @@ const isDecision = (error: CreateError): error is Extract<CreateError, Denial> =
   isDenial(error) &&
   (error._tag !== "NotFound" && error._tag !== "Refused" || error.meta.status === 200 || error.meta.status === 409)
 
+/** The dry run of one request. */
+export const dryRun = (cycles: Service, request: CreateRequest): Effect.Effect<Evaluation, EvaluateError> => {
+  const asked = { ...request, dryRun: true }
+  return cycles.createReservation(asked).pipe(
+    Effect.catchIf(isAmbiguous, () => cycles.createReservation(asked)),
+    Effect.map(({ value }) =>
+      Evaluation.Allowed({
+        caps: value.caps,
+        estimate: request.estimate,
+        affectedScopes: value.affectedScopes,
+        balances: Option.getOrElse(value.balances, () => [])
+      })
+    ),
+    Effect.catchIf(isDecision, (error) => Effect.succeed(Evaluation.Denied({ error })))
+  )
+}
+
 /**
  * Asks the authority for a dry run of a reservation. It runs no work and holds no budget. A denial is a value; every other error stays
  * one.
@@ -78,17 +96,5 @@ export const evaluate = <E = never, R = never>(
 ): Effect.Effect<Evaluation, E | EvaluateError, R | Cycles> =>
   Effect.gen(function*() {
     const cycles = yield* Cycles
-    const request = { ...(yield* requestOf(options, cycles)), dryRun: true }
-    return yield* cycles.createReservation(request).pipe(
-      Effect.catchIf(isAmbiguous, () => cycles.createReservation(request)),
-      Effect.map(({ value }) =>
-        Evaluation.Allowed({
-          caps: value.caps,
-          estimate: request.estimate,
-          affectedScopes: value.affectedScopes,
-          balances: Option.getOrElse(value.balances, () => [])
-        })
-      ),
-      Effect.catchIf(isDecision, (error) => Effect.succeed(Evaluation.Denied({ error })))
-    )
+    return yield* dryRun(cycles, yield* requestOf(options, cycles))
   })

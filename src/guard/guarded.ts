@@ -11,7 +11,7 @@ import * as Lease from "../lifecycle/Lease.js"
 import { Amount } from "../protocol/Amount.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 import type { CommonGuardOptions, GuardError } from "./GuardOptions.js"
-import { begin } from "./internal/session.js"
+import { begin, type Obtain } from "./internal/session.js"
 import { warn } from "./internal/warn.js"
 
 /**
@@ -63,13 +63,19 @@ const knownActual = <A, X, R>(
     )
   )
 
-const run = <A, E, R, E2, R2>(
+/** A guard that comes to its hold in a way of its own. */
+export const guardedBy = <A, E, R, E2, R2>(
   self: Effect.Effect<A, E, R>,
-  options: GuardOptions<A, E2, R2>
+  options: GuardOptions<A, E2, R2>,
+  by?: Obtain
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const { abandon, fail, finalize, lease, policy, reservation, settle, succeed } = yield* begin(options, restore)
+      const { abandon, fail, finalize, lease, policy, reservation, settle, succeed } = yield* begin(
+        options,
+        restore,
+        by
+      )
       const exit = yield* Effect.exit(
         restore(Lease.whileHeld(lease, policy)(Effect.provideService(self, CurrentReservation, reservation)))
       )
@@ -128,4 +134,4 @@ export const guarded: {
     self: Effect.Effect<A, E, R>,
     options: GuardOptions<NoInfer<A>, E2, R2>
   ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
-} = dual(2, run)
+} = dual(2, guardedBy)

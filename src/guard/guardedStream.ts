@@ -12,7 +12,7 @@ import * as Telemetry from "../protocol/Telemetry.js"
 
 import type { CommonGuardOptions, GuardError } from "./GuardOptions.js"
 import * as Detached from "./internal/detached.js"
-import { begin } from "./internal/session.js"
+import { begin, type Obtain } from "./internal/session.js"
 import { drains, ending } from "./internal/streamEnd.js"
 import * as Tally from "./internal/tally.js"
 import type { Meter } from "./UsageMeter.js"
@@ -79,14 +79,16 @@ export type StreamSource<A, E, R> =
   | Stream.Stream<A, E, R>
   | ((reservation: Reservation) => Stream.Stream<A, E, R>)
 
-const run = <A, E, R, E2, R2>(
+/** A guard that comes to its hold in a way of its own. */
+export const guardedStreamBy = <A, E, R, E2, R2>(
   source: StreamSource<A, E, R>,
-  options: GuardedStreamOptions<A, E2, R2>
+  options: GuardedStreamOptions<A, E2, R2>,
+  by?: Obtain
 ): Stream.Stream<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
   Stream.unwrapScoped(
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        const session = yield* begin(options, restore)
+        const session = yield* begin(options, restore, by)
         const tally = Tally.make(options.usage, yield* Effect.clock)
         const body = (typeof source === "function" ? Stream.suspend(() => source(session.reservation)) : source).pipe(
           Stream.mapChunks(tally.add),
@@ -147,4 +149,4 @@ export const guardedStream: {
     source: (reservation: Reservation) => Stream.Stream<A, E, R>,
     options: GuardedStreamOptions<NoInfer<A>, E2, R2>
   ): Stream.Stream<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
-} = dual(2, run)
+} = dual(2, guardedStreamBy)

@@ -23,7 +23,7 @@ export type ActualSource = "actual" | "usage" | "estimate"
  *
  * - `Committed`: the ledger has the spend. `charged` may be less than `actual` when the budget could not cover it; `via` is
  *   `event` when the spend was recorded without the reservation, because it had expired or was none, and `parent` when the reservation was
- *   a part of another one, which has counted the spend and commits it.
+ *   a part of another one, which has counted the spend and commits it. `none`: the work was only watched, and nothing was charged.
  * - `Released`: nothing was spent, the hold is back in the budget.
  * - `Pending`: the attempts so far to record `actual` proved nothing. It is in the journal, and goes on in the background with the
  *   same key.
@@ -43,7 +43,7 @@ export type Settlement = Data.TaggedEnum<{
     readonly released: Option.Option<Amount>
     readonly balances: ReadonlyArray<Balance>
     readonly source: ActualSource
-    readonly via: "commit" | "event" | "parent"
+    readonly via: "commit" | "event" | "parent" | "none"
   }
   Released: {
     readonly reservationId: ReservationId

@@ -105,3 +105,47 @@ export const streamElements: Metric.Metric.Counter<number> = Metric.counter("cyc
   description: "elements that guarded streams produced",
   incremental: true
 })
+
+/**
+ * Work that ran without a hold because the authority could not be asked, tagged with the policy that allowed it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const guardOpened: Metric.Metric.Counter<number> = Metric.counter("cycles.guard.opened", {
+  description: "work that ran without a hold because the authority could not be asked",
+  incremental: true
+})
+
+/**
+ * 1 while a circuit breaker keeps the authority from being asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const circuitOpen: Metric.Metric.Gauge<number> = Metric.gauge("cycles.circuit.open", {
+  description: "1 while a circuit breaker keeps the authority from being asked"
+})
+
+/**
+ * Work that was only watched, tagged with what the authority would have answered.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const shadowVerdict: Metric.Metric.Counter<number> = Metric.counter("cycles.shadow.verdict", {
+  description: "work that was only watched, by what the authority would have answered",
+  incremental: true
+})
+
+/**
+ * What watched work used, as a share of its estimate: above 1, the estimate was too low.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const shadowUse: Metric.Metric.Histogram<number> = Metric.histogram(
+  "cycles.shadow.use",
+  MetricBoundaries.fromIterable([0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.5, 2, 5]),
+  "what watched work used, as a share of its estimate"
+)

@@ -5,12 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Cycles } from "../../lifecycle/Cycles.js"
 import type { Open } from "../../lifecycle/internal/handle.js"
+import type { Restore } from "../../lifecycle/internal/source.js"
 import type { LeaseLost, LeasePolicy } from "../../lifecycle/Lease.js"
-import { acquireOpen, type ReserveError } from "../../lifecycle/Reservation.js"
 import type { Settlement } from "../../lifecycle/Settlement.js"
 import type { Settler } from "../../lifecycle/Settler.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
-import type { CommonGuardOptions } from "../GuardOptions.js"
+import type { CommonGuardOptions, HoldError } from "../GuardOptions.js"
+import { obtain } from "./obtain.js"
 import { warn } from "./warn.js"
 
 export interface Session<R> extends Open {
@@ -22,14 +23,21 @@ export interface Session<R> extends Open {
   readonly finalize: Effect.Effect<void, LeaseLost>
 }
 
+/** How a guard comes to its hold. */
+export type Obtain = <E, R>(
+  options: CommonGuardOptions<E, R>,
+  restore: Restore
+) => Effect.Effect<Open, E | HoldError, R | Cycles>
+
 /** Reserves. To be called in an uninterruptible region, with its `restore`; whoever calls this settles. */
 export const begin = <E, R>(
   options: CommonGuardOptions<E, R>,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<Session<R>, E | ReserveError, R | Cycles> =>
+  restore: Restore,
+  by: Obtain = obtain
+): Effect.Effect<Session<R>, E | HoldError, R | Cycles> =>
   Effect.gen(function*() {
     const { settler } = yield* Cycles
-    const open = yield* acquireOpen(options, restore)
+    const open = yield* by(options, restore)
     const { lease, reservation } = open
     yield* Effect.annotateCurrentSpan({
       [Telemetry.attributes.reservation]: reservation.id,

@@ -37,7 +37,10 @@ const leaseOf = (
     maxLifetime === undefined ? Lease.defaultMaxLifetime : Duration.decode(maxLifetime)
   )
 
-export const authoritySource: Source<CreateError> = (cycles, request, options, restore) =>
+/** What the authority, or the way to it, says against a hold. */
+export type AuthorityError = CreateError
+
+export const authoritySource: Source<AuthorityError> = (cycles, request, options, restore) =>
   Effect.flatMap(acquire(cycles, request, restore), (held) =>
     Effect.map(leaseOf(cycles, held, options), (lease) => {
       const { id, reply: { value } } = held

@@ -1,0 +1,143 @@
+/**
+ * Holds of the authority, and when it cannot be asked, what the policy allows.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Service } from "../../lifecycle/Cycles.js"
+import { type AuthorityError, authoritySource } from "../../lifecycle/internal/authoritySource.js"
+import { recordAsEvent } from "../../lifecycle/internal/eventSpend.js"
+import type { Backing } from "../../lifecycle/internal/handle.js"
+import { localId, stays, unheld, unleased } from "../../lifecycle/internal/local.js"
+import type { Source } from "../../lifecycle/internal/source.js"
+import { Settlement } from "../../lifecycle/Settlement.js"
+import { isAmbiguous } from "../../protocol/CyclesError.js"
+import type { CreateRequest, ReservationId } from "../../protocol/Reservation.js"
+import * as Telemetry from "../../protocol/Telemetry.js"
+import type { CircuitBreaker, CircuitOpen } from "../CircuitBreaker.js"
+import type { Grant, OnUnavailable } from "../OnUnavailable.js"
+
+type Failure = AuthorityError | CircuitOpen
+
+const isUnavailable = (error: Failure): boolean => error._tag === "CircuitOpen" || isAmbiguous(error)
+
+/** Each attempt reports on its own fiber: a caller that goes away hides nothing. */
+const watched = (cycles: Service, { report }: CircuitBreaker): Service => ({
+  ...cycles,
+  createReservation: (request) =>
+    Effect.onExit(cycles.createReservation(request), (exit) =>
+      report(
+        Exit.match(exit, {
+          onFailure: (cause) =>
+            cause._tag === "Fail" && cause.error._tag !== "InvalidInput" ? !isAmbiguous(cause.error) : undefined,
+          onSuccess: () => true
+        })
+      ))
+})
+
+/** Makes room again when the ledger has the spend, which may be long after the work. */
+const untilRecorded = (
+  { settlements }: Service,
+  id: ReservationId,
+  final: Deferred.Deferred<Settlement>,
+  { recorded }: Grant
+) =>
+  Effect.flatMap(
+    Deferred.await(final),
+    (settlement) =>
+      settlement._tag !== "Pending" ? Effect.succeedSome(settlement) : Stream.runHead(
+        Stream.filter(settlements.events, (later) => later.reservationId === id && later._tag !== "Pending")
+      )
+  ).pipe(
+    Effect.map((last) => {
+      if (Option.exists(last, ({ _tag }) => _tag === "Committed")) recorded()
+    }),
+    Effect.interruptible,
+    Effect.forkDaemon
+  )
+
+const opened = (
+  cycles: Service,
+  { name }: OnUnavailable,
+  { action, estimate, subject }: CreateRequest,
+  grant: Grant,
+  error: Failure
+): Effect.Effect<Backing> =>
+  Effect.gen(function*() {
+    const id = yield* localId("open")
+    yield* Effect.logWarning("The authority cannot be asked: the work runs without a hold, as the policy allows").pipe(
+      Effect.annotateLogs({
+        package: "effect-cycles",
+        module: "guard",
+        policy: name,
+        reservation: id,
+        action: `${action.kind} ${action.name}`,
+        estimate: `${estimate.amount} ${estimate.unit}`,
+        error: error._tag
+      })
+    )
+    yield* Metric.increment(Metric.tagged(Telemetry.guardOpened, "policy", name))
+    return {
+      facts: unheld(id, { action, estimate, subject }),
+      lease: unleased,
+      onRejected: "deadLetter",
+      record: (spend, final) =>
+        Effect.zipRight(
+          Effect.sync(() => grant.spend(spend.actual)),
+          Effect.zipRight(
+            untilRecorded(cycles, id, final, grant),
+            recordAsEvent(cycles, { id, subject, action }, {
+              ...spend,
+              metadata: { ...spend.metadata, opened_by: name, opened_because: error._tag }
+            }, final)
+          )
+        ),
+      giveBack: (reason, final) =>
+        Effect.suspend(() => {
+          grant.spend(undefined)
+          return stays(
+            final,
+            Settlement.Released({ reservationId: id, released: estimate, reason, balances: [] })
+          )
+        })
+    }
+  })
+
+/** The authority first. */
+export const withPolicy = (policy: OnUnavailable): Source<Failure> => (cycles, request, options, restore) =>
+  Effect.gen(function*() {
+    const { breaker } = policy
+    if (breaker !== undefined) yield* breaker.enter
+    const backing = yield* authoritySource(
+      breaker === undefined ? cycles : watched(cycles, breaker),
+      request,
+      options,
+      restore
+    )
+    yield* policy.observe(backing.facts.balances)
+    return {
+      ...backing,
+      record: (spend, final, isCounted) =>
+        Effect.tap(
+          backing.record(spend, final, isCounted),
+          (settlement) => settlement._tag === "Committed" ? policy.observe(settlement.balances) : Effect.void
+        ),
+      giveBack: (reason, final) =>
+        Effect.tap(
+          backing.giveBack(reason, final),
+          (settlement) => settlement._tag === "Released" ? policy.observe(settlement.balances) : Effect.void
+        )
+    } satisfies Backing
+  }).pipe(
+    Effect.catchIf(isUnavailable, (error) =>
+      Effect.flatMap(
+        policy.grant(request),
+        Option.match({
+          onNone: (): Effect.Effect<Backing, Failure> => Effect.fail(error),
+          onSome: (grant) => opened(cycles, policy, request, grant, error)
+        })
+      ))
+  )
