@@ -56,15 +56,13 @@ export const start = (program: Uint8Array, task: unknown, options: Options = {})
     child.stdin.on("error", () => undefined).end(program)
     createInterface(child.stdout).on("line", (line) => lines.push(line))
     child.on("close", (code, signal) => Deferred.unsafeDone(ended, Effect.succeed(signal ?? code)))
+    const isUp = () => child.exitCode === null && child.signalCode === null
     const until = (is: () => boolean) =>
-      Effect.repeat(Effect.sleep(5), { until: () => is() || child.exitCode !== null || child.signalCode !== null })
-        .pipe(
-          Effect.timeout("20 seconds"),
-          Effect.orDie
-        )
+      Effect.repeat(Effect.sleep(5), { until: () => is() || !isUp() }).pipe(Effect.timeout("20 seconds"), Effect.orDie)
     return {
       pid: child.pid,
       lines,
+      isUp,
       until,
       /** The first line that begins like this, or nothing when the process ends without it. */
       said: (text: string) =>
@@ -76,3 +74,5 @@ export const start = (program: Uint8Array, task: unknown, options: Options = {})
       kill: Effect.zipRight(Effect.sync(() => child.kill("SIGKILL")), Deferred.await(ended))
     }
   })
+
+export type Child = Effect.Effect.Success<ReturnType<typeof start>>
