@@ -3,12 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { make } from "effect-cycles/node/LedgerStoreSql"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bundle, type Child, start } from "../support/child.js"
-import { checkLedger, dice, draw, isGranted, send, type Sent } from "./support/storm.js"
+import { checkLedger, costOf, dice, draw, isGranted, send, type Sent } from "./support/storm.js"
 
 const kills = Number(process.env.STORE_KILLS ?? 5)
 const seed = Number(process.env.STORE_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -95,5 +95,45 @@ describe("kill -9 in a write storm", () => {
         assert.isAbove(total.unanswered, 0)
       }),
     20_000 + kills * 6000
+  )
+
+  it.scopedLive(
+    `charges every guarded call once, and all that was said to be committed (seed ${seed})`,
+    () =>
+      Effect.gen(function*() {
+        const program = bundle(fileURLToPath(new URL("support/ledgerAgent.ts", import.meta.url)))
+        const directory = yield* temporary
+        const said: Array<string> = []
+        for (let n = 0; n < Math.ceil(kills / 2); n++) {
+          const agent = yield* start(program, { directory, prefix: `r${n}`, calls: 10_000 })
+          const enough = roll(60)
+          yield* agent.until(() => agent.lines.length > enough)
+          yield* agent.kill
+          assert.deepStrictEqual(agent.lines.filter((line) => !line.startsWith("Committed ")), [])
+          for (const line of agent.lines) said.push(line.slice(10))
+        }
+        // The last one makes no calls: it settles what the others left.
+        const left = () =>
+          readdirSync(join(directory, "journal"), { recursive: true }).filter((f) => `${f}`.endsWith(".json"))
+        const open = left().length
+        const agent = yield* start(program, { directory, prefix: "none", calls: 0 })
+        yield* agent.until(() => left().length === 0)
+        yield* agent.kill
+        const { budgets: [budget], reservations, spend } = yield* readCopy(directory)
+        const charges = [
+          ...reservations.flatMap(({ action, charged }) =>
+            charged === undefined ? [] : [{ name: action.name, charged }]
+          ),
+          ...spend.map(({ action, charged }) => ({ name: action.name, charged }))
+        ]
+        const names = charges.map(({ name }) => name)
+        assert.strictEqual(new Set(names).size, names.length, "nothing is charged twice")
+        assert.includeMembers(names, said)
+        for (const { charged, name } of charges) assert.strictEqual(charged, BigInt(costOf(name)), name)
+        assert.strictEqual(budget?.spent, charges.reduce((all, { charged }) => all + charged, 0n))
+        console.log(`seed ${seed}:`, { said: said.length, charged: names.length, events: spend.length, left: open })
+        assert.isAbove(said.length, 0)
+      }),
+    20_000 + kills * 3000
   )
 })
