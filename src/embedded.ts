@@ -35,7 +35,7 @@ export { adminApp, httpApp }
  * @category config
  */
 export interface Options extends Omit<CyclesConfig.Options, "baseUrl" | "apiKey"> {
-  /** The budgets to begin with. */
+  /** The budgets to begin with. In a ledger that is kept, only what they changed since the last time is changed. */
   readonly budgets: ReadonlyArray<Room.BudgetOptions>
   /** The tenant of the client, and of its default subject. When absent: the one tenant of the budgets. */
   readonly tenant?: string | undefined
@@ -64,7 +64,7 @@ const tenantOf = ({ budgets, tenant }: Options): Effect.Effect<string, InvalidIn
 export const layerAuthority: (options: Room.Options) => Layer.Layer<Room.Authority, InvalidInput> = Room.layer
 
 /**
- * The authority alone, with the ledger that a store keeps: of `budgets` only those that it does not have yet are created.
+ * The authority alone, with the ledger that a store keeps.
  *
  * @since 0.1.0
  * @category layers

@@ -16,8 +16,9 @@ import type { Caps } from "../protocol/Caps.js"
 import { type InvalidInput, invalidInput, sanitize } from "../protocol/InvalidInput.js"
 import type { ReservationDetail } from "../protocol/ReservationQuery.js"
 import { type BudgetStatus, type BudgetView, isSound, view } from "./Budget.js"
-import { type Answers, type Command, type CommandOf, type Refusal, refusal } from "./Command.js"
+import { type Answers, type Command, type CommandOf, isRefusal, type Refusal, refusal } from "./Command.js"
 import { detail } from "./internal/answer.js"
+import { configure } from "./internal/configure.js"
 import { freshId } from "./internal/correlation.js"
 import { makeDesk } from "./internal/desk.js"
 import type { ObserveOptions } from "./internal/observers.js"
@@ -57,7 +58,11 @@ export interface BudgetOptions {
  * @category config
  */
 export interface Options {
-  /** The budgets to begin with. None when absent. */
+  /**
+   * The budgets to begin with. None when absent. A kept ledger that has one already keeps what was spent on it, held and funded; what the
+   * configuration has changed since it was opened last is changed: `allocated` by the difference, `overdraftLimit`, `caps` and `status` as a
+   * whole. A budget that the configuration names no more stays.
+   */
   readonly budgets?: ReadonlyArray<BudgetOptions> | undefined
   /** The keys that callers may show, each for its tenant. Without one, every call is refused. */
   readonly keys?: ReadonlyArray<{ readonly key: Redacted.Redacted; readonly tenant: string }> | undefined
@@ -237,20 +242,21 @@ const build = (options: Options, store: Store): Effect.Effect<Service, InvalidIn
     }
   })
 
-/** The ledger of a store, with those of the budgets that it does not have yet. */
+/** The ledger of a store, as the budgets of the configuration want it. */
 const open = (
   drafts: ReadonlyArray<CommandOf<"PutBudget">["budget"]>,
   { ledger, tenants = [] }: Options,
   store: Store
-): Effect.Effect<State, LedgerStoreError> =>
+): Effect.Effect<State, InvalidInput | LedgerStoreError> =>
   Effect.gen(function*() {
     const state = Ledger.fromRows(yield* store.load, ledger)
     const now = Math.floor(yield* Clock.currentTimeMillis)
     const changes: Array<RowChange> = []
     Ledger.advance(state, now, { changes })
     for (const budget of drafts) {
-      if (state.budgets[budget.unit].has(budget.scope)) continue
-      Ledger.step(state, { _tag: "PutBudget", id: freshId(), budget }, now, { changes })
+      if (isRefusal(configure(state, { _tag: "PutBudget", id: freshId(), budget }, now, { changes }))) {
+        return yield* invalidInput("allocated", "must leave a remaining amount that an int64 holds", budget.allocated)
+      }
     }
     for (const { id, tenant } of tenants) {
       if (!state.tenants.has(id)) Ledger.step(state, { _tag: "PutTenant", id, tenant }, now, { changes })
@@ -270,8 +276,7 @@ export const make = (options: Options): Effect.Effect<Service, InvalidInput> =>
   Effect.catchTag(build(options, memory), "LedgerStoreError", Effect.die)
 
 /**
- * As `make`, with the ledger that a store keeps; of `budgets` only those that it does not have yet are created. `LedgerStoreError` when the
- * store cannot be read or written.
+ * As `make`, with the ledger that a store keeps. `LedgerStoreError` when the store cannot be read or written.
  *
  * @since 0.1.0
  * @category constructors

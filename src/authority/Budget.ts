@@ -50,6 +50,25 @@ export const Figures = Schema.Struct(figures)
 export interface Figures extends Schema.Schema.Type<typeof Figures> {}
 
 /**
+ * What the configuration of the program said of a budget when it was opened last: what it says anew is compared with this.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ConfiguredBudget = Schema.Struct({
+  allocated: Schema.BigInt,
+  overdraftLimit: Schema.BigInt,
+  status: BudgetStatus,
+  caps: Schema.optional(Caps)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConfiguredBudget extends Schema.Schema.Type<typeof ConfiguredBudget> {}
+
+/**
  * What an administrator knows of a budget and the arithmetic does not: instants are epoch ms, the policies are stored and have no effect.
  *
  * @since 0.1.0
@@ -64,7 +83,8 @@ export const BudgetAbout = Schema.Struct({
   rolloverPolicy: Schema.optional(Schema.String),
   periodStart: Schema.optional(Schema.String),
   periodEnd: Schema.optional(Schema.String),
-  metadata: Schema.optional(JsonObject)
+  metadata: Schema.optional(JsonObject),
+  configured: Schema.optional(ConfiguredBudget)
 })
 
 /**

@@ -10,7 +10,8 @@ import { runTopic, type Topic } from "./support/bench.js"
 const topics: Readonly<Record<string, () => Promise<{ readonly topic: Topic }>>> = {
   calls: () => import("./calls.js"),
   heartbeats: () => import("./heartbeats.js"),
-  journal: () => import("./journal.js")
+  journal: () => import("./journal.js"),
+  store: () => import("./store.js")
 }
 
 const asked = process.argv.slice(2)
