@@ -12,7 +12,7 @@ import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import type { Amount } from "../protocol/Amount.js"
-import { InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
+import { InvalidInput, invalidInput, sanitize } from "../protocol/InvalidInput.js"
 import * as arithmetic from "./internal/price.js"
 import * as priceList from "./internal/priceList.js"
 import type { MissingPrice, StalePrice, UnknownModel } from "./PriceErrors.js"
@@ -86,7 +86,7 @@ export interface Service {
 export interface Options {
   /**
    * A price that is stale or not in force yet: `StalePrice`, or the ceiling of the table if there is one (`fail`, the default), or the price as
-   * it is, with one warning for each model (`warn`).
+   * it is, with one warning for each model (`warn`). In the last tenth of its time a price is logged as a warning too, once a day.
    */
   readonly onStale?: "fail" | "warn" | undefined
   /** A single estimate above it is logged as a warning: it may be in the wrong unit. Default $100, for prices in dollars. */
@@ -106,15 +106,15 @@ export interface RefreshOptions<E, R> extends Options {
 
 const make = (list: Effect.Effect<priceList.PriceList>, options: Options): Effect.Effect<Service> =>
   Effect.map(Ref.make<ReadonlySet<string>>(new Set()), (warned) => {
-    /** At most once for a model, and for a bounded number of them. */
-    const warnOnce = (model: string, message: string) =>
+    /** Once for the same reason, as far as a bounded number of reasons is remembered. */
+    const warnOnce = (model: string, message: string, reason: string = message) =>
       Ref.modify(warned, (seen) => {
-        const key = `${model} ${message}`
-        return seen.has(key) || seen.size >= 1000 ? [Effect.void, seen] : [
+        const key = `${model} ${reason}`
+        return seen.has(key) ? [Effect.void, seen] : [
           Effect.logWarning(message).pipe(
-            Effect.annotateLogs({ package: "effect-cycles", module: "usage", model })
+            Effect.annotateLogs({ package: "effect-cycles", module: "usage", model: sanitize(model, 80) })
           ),
-          new Set(seen).add(key)
+          new Set(seen.size < 1000 ? seen : []).add(key)
         ]
       }).pipe(Effect.flatten)
 
@@ -142,7 +142,7 @@ const make = (list: Effect.Effect<priceList.PriceList>, options: Options): Effec
       priceOf,
       review: (model, tokens, estimate) => {
         const warning = priceList.implausible(tokens, estimate, options.warnAbove)
-        return warning === undefined ? Effect.void : warnOnce(model, warning)
+        return warning === undefined ? Effect.void : warnOnce(model, warning, "implausible")
       }
     }
   })

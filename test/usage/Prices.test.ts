@@ -287,7 +287,7 @@ describe("estimate", () => {
       Effect.gen(function*() {
         yield* Prices.estimate({ model: "gpt-4o", input: 1000, maxOutput: 1000 })
         assert.deepStrictEqual(messages, [])
-        for (let n = 0; n < 3; n++) yield* Prices.estimate({ model: "low", input: 1000, maxOutput: 1000 })
+        for (let n = 0; n < 3; n++) yield* Prices.estimate({ model: "low", input: 1000 + n, maxOutput: 1000 })
         yield* Prices.estimate({ model: "high", input: 1000, maxOutput: 1000 })
         assert.lengthOf(messages, 2)
         assert.match(
@@ -382,6 +382,24 @@ describe("age", () => {
       const error = yield* Effect.flip(cost("new"))
       assert.match(error.message, /in force from 2027-01-01 only/)
     }).pipe(Effect.provide(Prices.layer(dated))))
+
+  it.effect("says in the last tenth of its time that it will be stale, once a day", () => {
+    const { layer, messages } = warnings()
+    return Effect.gen(function*() {
+      yield* on("2026-02-27")
+      yield* cost("m")
+      assert.deepStrictEqual(messages, [])
+      yield* on("2026-03-01")
+      yield* cost("m")
+      yield* cost("m")
+      yield* on("2026-03-02")
+      yield* cost("m")
+      assert.deepStrictEqual(messages, [
+        "WARN The price of \"m\" in \"list\" will be stale within 2 days: verify it",
+        "WARN The price of \"m\" in \"list\" will be stale within a day: verify it"
+      ])
+    }).pipe(Effect.provide([Prices.layer(dated), layer]))
+  })
 
   it.effect("onStale: warn uses it, and says so once", () => {
     const { layer, messages } = warnings()

@@ -93,7 +93,7 @@ export const find = (
   if (entry === undefined) return instead(new UnknownModel({ model, source: table.source }))
   const stale = staleness(entry, model, now)
   const { compiled } = entry
-  if (stale === undefined) return Either.right({ compiled })
+  if (stale === undefined) return Either.right({ compiled, ...aging(entry, model, now) })
   return onStale === "warn" ? Either.right({ compiled, warning: `${stale.message}: it is used` }) : instead(stale)
 }
 
@@ -114,6 +114,21 @@ const staleness = (
       ...(maxAgeDays !== undefined && { maxAgeDays })
     })
     : undefined
+}
+
+/** Says in the last tenth of its time that a price will be stale: by default calls stop on that day. */
+const aging = (
+  { compiled, maxAgeDays, verifiedAt }: Dated,
+  model: string,
+  now: number
+): { readonly warning?: string } => {
+  if (maxAgeDays === undefined) return {}
+  const left = verifiedAt + maxAgeDays * day - now
+  return left * 10 > maxAgeDays * day ? {} : {
+    warning: `The price of "${model}" in "${compiled.source}" will be stale ${
+      left > day ? `within ${Math.ceil(left / day)} days` : "within a day"
+    }: verify it`
+  }
 }
 
 /** What looks like a price in the wrong unit: under a microcent for a token, or a great sum for one call. */
