@@ -125,7 +125,11 @@ const methodOf = (endpoint: Endpoint, send: ReturnType<typeof exchange>) => {
   const [okStatus, success] = [...endpoint.successes][0] ?? [200, { ast: Option.none() }]
   const decode = decoder(Schema.make<unknown>(Option.getOrThrow(success.ast)))
   const encode = outgoing(endpoint)
-  const duration = Metric.tagged(Telemetry.operationDuration, "operation", operation)
+  const duration = Telemetry.durationOf(operation)
+  const spanned = Telemetry.spanned(Telemetry.spanOf(operation), {
+    kind: "client",
+    attributes: { [Telemetry.attributes.operation]: operation }
+  })
 
   return (...args: ReadonlyArray<unknown>): Effect.Effect<Reply<unknown>, CyclesError.CyclesError> =>
     Effect.gen(function*() {
@@ -139,12 +143,8 @@ const methodOf = (endpoint: Endpoint, send: ReturnType<typeof exchange>) => {
         ? yield* denied(asked, decoded.value, meta)
         : { value: decoded.value, meta }
     }).pipe(
-      Effect.tapError((error) => Effect.annotateCurrentSpan(Telemetry.attributes.errorType, error._tag)),
-      Effect.withSpan(Telemetry.spanOf(operation), {
-        kind: "client",
-        captureStackTrace: false,
-        attributes: { [Telemetry.attributes.operation]: operation }
-      })
+      Effect.tapError((error) => Telemetry.annotate(() => ({ [Telemetry.attributes.errorType]: error._tag }))),
+      spanned
     )
 }
 

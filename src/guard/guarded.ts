@@ -95,7 +95,7 @@ export const guardedBy = <A, E, R, E2, R2>(
       yield* finalize
       return yield* exit
     })
-  ).pipe(Effect.withSpan(Telemetry.guardSpan, { captureStackTrace: false }))
+  ).pipe(Telemetry.spanned(Telemetry.guardSpan, {}))
 
 /**
  * Runs an effect inside a budget: reserves the estimate, runs the effect with `CurrentReservation`, and settles by how it ends.

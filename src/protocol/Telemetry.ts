@@ -2,8 +2,15 @@
  * Names of spans, attributes and metrics, derived from the Api value where they concern an operation.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricKey from "effect/MetricKey"
+import * as MetricLabel from "effect/MetricLabel"
+import * as Tracer from "effect/Tracer"
 import { CyclesApi } from "./Api.js"
 import type { OperationName } from "./CyclesError.js"
 
@@ -37,17 +44,42 @@ export const attributes = {
   errorType: "error.type"
 } as const
 
+/** The tracer that is there when nobody provides one: it keeps no span. */
+const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+const isHeard = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => fiber.currentTracer !== silent
+
+/** Runs an effect in a span, when there is a tracer that listens. */
+export const spanned =
+  (name: string, options: Tracer.SpanOptions) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const inSpan = Effect.withSpan(self, name, { captureStackTrace: false, ...options }) as Effect.Effect<A, E, R>
+    return Effect.withFiberRuntime((fiber) => isHeard(fiber) ? inSpan : self)
+  }
+
+/** Adds attributes to the span of `spanned`. */
+export const annotate = (attributes: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => isHeard(fiber) ? Effect.annotateCurrentSpan({ ...attributes() }) : Effect.void)
+
+const durations = MetricKey.taggedWithLabels(
+  MetricKey.histogram(
+    "cycles.client.operation.duration",
+    MetricBoundaries.exponential({ start: 0.001, factor: 2, count: 14 }),
+    "duration of one exchange with the authority"
+  ),
+  [MetricLabel.make("unit", "s")]
+)
+
 /**
  * How long operations take, in seconds, tagged with the operation.
  *
  * @since 0.1.0
  * @category models
  */
-export const operationDuration: Metric.Metric.Histogram<number> = Metric.histogram(
-  "cycles.client.operation.duration",
-  MetricBoundaries.exponential({ start: 0.001, factor: 2, count: 14 }),
-  "duration of one exchange with the authority"
-).pipe(Metric.tagged("unit", "s"))
+export const operationDuration: Metric.Metric.Histogram<number> = Metric.fromMetricKey(durations)
+
+/** The durations of one operation. A tag that belongs to the key is not looked up with every update. */
+export const durationOf = (operation: OperationName): Metric.Metric.Histogram<number> =>
+  Metric.fromMetricKey(MetricKey.taggedWithLabels(durations, [MetricLabel.make("operation", operation)]))
 
 /**
  * Settlements that go on in the background.

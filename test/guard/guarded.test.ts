@@ -137,7 +137,7 @@ describe("guarded", () => {
     it.effect(`${name} releases and keeps its cause`, () =>
       Effect.gen(function*() {
         const { onSettled, settlements } = capture()
-        const bare = yield* Effect.exit(Effect.withSpan(end, "cycles.guard", { captureStackTrace: false }))
+        const bare = yield* Effect.exit(end)
         const exit = yield* Effect.exit(guarded(end, { estimate, actual: used, onSettled }))
         assert.isTrue(Exit.isFailure(exit) && Exit.isFailure(bare))
         if (Exit.isFailure(exit) && Exit.isFailure(bare)) {

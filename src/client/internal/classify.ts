@@ -11,6 +11,7 @@ import type { Amount } from "../../protocol/Amount.js"
 import { Ambiguous, type OperationName, type Refusal, Transport } from "../../protocol/CyclesError.js"
 import { statusOf } from "../../protocol/ErrorResponse.js"
 import { EvidenceRef } from "../../protocol/Evidence.js"
+import { decodeUnknownEither } from "../../protocol/internal/codec.js"
 import { refuse } from "../../protocol/internal/refuse.js"
 import { sanitize } from "../../protocol/InvalidInput.js"
 import * as Json from "../../protocol/Json.js"
@@ -73,7 +74,7 @@ const optionalMembers = (ast: AST.AST): ReadonlySet<string> =>
  * A decoder that takes the required part as the proof: malformed optional members are left out and named.
  */
 export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
-  const decode = Schema.decodeUnknownEither(schema, { errors: "all" })
+  const decode = decodeUnknownEither(schema, { errors: "all" })
   const expendable = optionalMembers(Schema.encodedSchema(schema).ast)
   return (body: unknown): Either.Either<Decoded<A>, string> =>
     decode(body).pipe(

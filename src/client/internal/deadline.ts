@@ -1,10 +1,16 @@
 /**
  * A time limit that holds everywhere, also inside an uninterruptible region.
  */
-import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import { startLike } from "./ownFiber.js"
+import { makeTimer } from "./timer.js"
+
+/** Runs effects under one time limit; `onTimeout` is the error of the one that it stopped. */
+export type Limit = <E2>(
+  onTimeout: () => E2
+) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | E2, R>
 
 /**
  * Runs an effect on a fiber of its own and waits at most `duration` for it, then answers with `onTimeout` and interrupts it without
@@ -12,23 +18,32 @@ import * as Fiber from "effect/Fiber"
  * answer or the limit.
  *
  * `Effect.timeout` does neither: there it waits for a hung call for ever, and made interruptible it drops a call that is under way.
+ *
+ * What runs under one limit at the same time shares one timer.
  */
-export const deadline =
-  <E2>(duration: Duration.Duration, onTimeout: () => E2) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function*() {
-        const answer = yield* Deferred.make<A, E | E2>()
-        const work = yield* Effect.forkDaemon(Effect.interruptible(Effect.intoDeferred(self, answer)))
-        const timer = yield* Effect.sleep(duration).pipe(
-          Effect.zipRight(Deferred.failSync(answer, onTimeout)),
-          Effect.zipRight(Fiber.interruptFork(work)),
-          Effect.interruptible,
-          Effect.forkDaemon
-        )
-        return yield* restore(Deferred.await(answer)).pipe(
-          Effect.onInterrupt(() => Fiber.interruptFork(work)),
-          Effect.ensuring(Fiber.interruptFork(timer))
-        )
+export const limit = (duration: Duration.Duration): Limit => {
+  const timer = makeTimer(duration)
+  return <E2>(onTimeout: () => E2) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.withFiberRuntime<A, E | E2, R>((caller) =>
+      Effect.async((resume) => {
+        const work = startLike(caller, self)
+        const done = work.unsafePoll()
+        if (done !== null) return resume(done)
+        const stop = timer(caller, () => {
+          resume(Effect.failSync(onTimeout))
+          work.unsafeInterruptAsFork(FiberId.none)
+        })
+        work.addObserver((exit) => {
+          stop()
+          resume(exit)
+        })
+        return Effect.sync(() => {
+          stop()
+          work.unsafeInterruptAsFork(caller.id())
+        })
       })
     )
+}
+
+/** A limit for one effect alone. */
+export const deadline = <E2>(duration: Duration.Duration, onTimeout: () => E2) => limit(duration)(onTimeout)

@@ -9,14 +9,18 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { Ambiguous, type OperationName, Transport } from "../../protocol/CyclesError.js"
+import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CyclesConfig } from "../CyclesConfig.js"
 import { type Answer, metaOf, transport } from "./classify.js"
-import { deadline } from "./deadline.js"
+import { limit } from "./deadline.js"
 import { monotonicNanos } from "./monotonic.js"
 
 /** A request, encoded. */
@@ -36,12 +40,12 @@ const keyHeader = "x-cycles-api-key"
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
 
-/** Nothing when tracing is off: the span then has no ids. */
-const traceHeader = Effect.currentSpan.pipe(
-  Effect.map(({ sampled, spanId, traceId }) => `00-${traceId}-${spanId}-0${sampled ? 1 : 0}`),
-  Effect.option,
-  Effect.map(Option.filter((header) => traceparent.test(header)))
-)
+/** The span as the parent of what the authority does. Nothing when tracing is off: the span then has no ids. */
+const traceHeader = ({ currentSpan: span }: Fiber.RuntimeFiber<unknown, unknown>): string | undefined => {
+  if (span?._tag !== "Span") return undefined
+  const header = `00-${span.traceId}-${span.spanId}-0${span.sampled ? 1 : 0}`
+  return traceparent.test(header) ? header : undefined
+}
 
 const tooLarge = (operation: OperationName, answer: Omit<Answer, "text">, limit: number) =>
   new Ambiguous({
@@ -84,6 +88,17 @@ const readText = (
 /** A refusal may quote the key it got. One that is too short to be a secret stays, since it may be part of any word. */
 const without = (key: string, text: string): string => key.length < 8 ? text : text.replaceAll(key, "<redacted>")
 
+const thisFiber = Effect.withFiberRuntime<Fiber.RuntimeFiber<unknown, unknown>>((fiber) => Effect.succeed(fiber))
+
+/** What holds for the fiber of an exchange, which ends with it. */
+const prepare = (init: RequestInit) =>
+  Effect.withFiberRuntime<void>(({ currentContext }) =>
+    FiberRef.set(FiberRef.currentContext, Context.add(currentContext, FetchHttpClient.RequestInit, init)).pipe(
+      Effect.zipRight(FiberRef.update(Headers.currentRedactedNames, (names) => [...names, keyHeader])),
+      Effect.zipRight(FiberRef.set(HttpClient.currentTracerDisabledWhen, () => true))
+    )
+  )
+
 /**
  * Sends a request and reads the whole answer within the time limit of one attempt. Redirects are not followed, the key is sent only
  * to the configured host, and no span or error holds it: a span of the platform would keep the request in its exit.
@@ -94,33 +109,33 @@ export const exchange = (
   init: RequestInit
 ): (outgoing: Outgoing) => Effect.Effect<Answer, Transport | Ambiguous> => {
   const base = `${config.url.origin}${config.url.pathname.replace(/\/+$/, "")}`
-  const limit = config.maxResponseBytes
-  return ({ body, idempotencyKey, isPublic, method, operation, path, search }) =>
+  const limited = limit(config.attemptTimeout)
+  const failed = (operation: OperationName) =>
+    Effect.mapError((error: HttpClientError.HttpClientError) => transport(operation, config.url.host, error.cause))
+
+  const send = ({ body, idempotencyKey, isPublic, method, operation, path, search }: Outgoing) =>
     Effect.gen(function*() {
-      const trace = yield* traceHeader
+      const fiber = yield* thisFiber
+      const trace = traceHeader(fiber)
       const key = Redacted.value(config.apiKey)
       const request = HttpClientRequest.make(method)(`${base}${path}${search}`, {
         headers: {
           accept: "application/json",
-          ...(Option.isSome(trace) && { traceparent: trace.value }),
+          ...(trace !== undefined && { traceparent: trace }),
           ...(!isPublic && { [keyHeader]: key }),
           ...(idempotencyKey !== undefined && { "x-idempotency-key": idempotencyKey })
         },
         ...(body !== undefined && { body: HttpBody.text(body, "application/json") })
       })
       const start = yield* monotonicNanos
-      const response = yield* http.execute(request).pipe(
-        Effect.mapError((error) => transport(operation, config.url.host, error.cause))
-      )
-      yield* Effect.annotateCurrentSpan({
+      const response = yield* failed(operation)(http.execute(request))
+      yield* Telemetry.annotate(() => ({
         "http.request.method": method,
         "server.address": config.url.hostname,
         ...(!isPublic && { "url.path": path }),
         "http.response.status_code": response.status
-      })
-      const text = yield* readText(response, limit).pipe(
-        Effect.mapError((error) => transport(operation, config.url.host, error.cause))
-      )
+      }))
+      const text = yield* failed(operation)(readText(response, config.maxResponseBytes))
       const answer = {
         status: response.status,
         headers: response.headers,
@@ -128,16 +143,17 @@ export const exchange = (
       }
       return Option.isSome(text)
         ? { ...answer, text: response.status < 400 ? text.value : without(key, text.value) }
-        : yield* tooLarge(operation, answer, limit)
-    }).pipe(
-      Effect.provideService(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
-      Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, keyHeader]),
-      Effect.locally(HttpClient.currentTracerDisabledWhen, () => true),
-      deadline(config.attemptTimeout, () =>
+        : yield* tooLarge(operation, answer, config.maxResponseBytes)
+    })
+
+  return (outgoing) =>
+    Effect.zipRight(prepare({ ...init, redirect: "manual" }), send(outgoing)).pipe(
+      limited(() =>
         new Transport({
-          operation,
+          operation: outgoing.operation,
           reason: "timeout",
-          message: `${config.url.host} did not answer within the time limit of one attempt (${operation})`
-        }))
+          message: `${config.url.host} did not answer within the time limit of one attempt (${outgoing.operation})`
+        })
+      )
     )
 }

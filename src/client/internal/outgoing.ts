@@ -5,9 +5,10 @@ import type * as HttpApi from "@effect/platform/HttpApi"
 import * as Context from "effect/Context"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import { Access } from "../../protocol/Api.js"
 import type { OperationName } from "../../protocol/CyclesError.js"
+import { encodeUnknownEither } from "../../protocol/internal/codec.js"
 import { fromParseError } from "../../protocol/internal/issue.js"
 import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import * as Json from "../../protocol/Json.js"
@@ -22,7 +23,7 @@ type Encoded<A> = Either.Either<A, InvalidInput>
 
 const encoder = <A, I>(schema: Option.Option<Schema.Schema<A, I>>, root: string): (input: unknown) => Encoded<Wire> => {
   if (Option.isNone(schema)) return () => Either.right({})
-  const encode = Schema.encodeUnknownEither(schema.value as unknown as Schema.Schema<A, Wire>)
+  const encode = encodeUnknownEither(schema.value as unknown as Schema.Schema<A, Wire>)
   return (input) => Either.mapLeft(encode(input), (error) => fromParseError(error, root))
 }
 

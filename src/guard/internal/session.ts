@@ -39,16 +39,16 @@ export const begin = <E, R>(
     const { settler } = yield* Cycles
     const open = yield* by(options, restore)
     const { lease, reservation } = open
-    yield* Effect.annotateCurrentSpan({
+    yield* Telemetry.annotate(() => ({
       [Telemetry.attributes.reservation]: reservation.id,
       [Telemetry.attributes.decision]: reservation.decision,
       [Telemetry.attributes.unit]: reservation.estimate.unit,
       [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
-    })
+    }))
     const policy = options.onLeaseLost ?? "warn"
     const seen = (settlement: Effect.Effect<Settlement>): Effect.Effect<void, never, R> =>
       settlement.pipe(
-        Effect.tap((settlement) => Effect.annotateCurrentSpan(Telemetry.attributes.settlement, settlement._tag)),
+        Effect.tap((settlement) => Telemetry.annotate(() => ({ [Telemetry.attributes.settlement]: settlement._tag }))),
         Effect.flatMap((settlement) => options.onSettled?.(settlement, reservation) ?? Effect.void),
         Effect.catchAllCause((cause) => warn("onSettled failed", cause))
       )

@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { decodeUnknownEither } from "../../protocol/internal/codec.js"
 import { Count, optional, required } from "../../protocol/internal/wire.js"
 import { sanitize } from "../../protocol/InvalidInput.js"
 import * as Json from "../../protocol/Json.js"
@@ -58,7 +59,7 @@ const Own = Schema.Struct({
   )
 })
 
-const decodeRecord = Schema.decodeUnknownEither(Record)
+const decodeRecord = decodeUnknownEither(Record)
 const decodeOwn = Schema.decodeUnknownOption(Own)
 
 /** A record of the disk: its id may be one that we would not send. */

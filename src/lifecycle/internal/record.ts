@@ -12,6 +12,7 @@ import type { Balance } from "../../protocol/Balance.js"
 import type { CommitError, EventError, InvalidInput } from "../../protocol/CyclesError.js"
 import { EventRequest } from "../../protocol/Event.js"
 import type { IdempotencyKey } from "../../protocol/Idempotency.js"
+import { decodeUnknownEither, encodeUnknownEither } from "../../protocol/internal/codec.js"
 import { fromParseError } from "../../protocol/internal/issue.js"
 import { CommitRequest, type ReservationId } from "../../protocol/Reservation.js"
 import type { Entry } from "../Journal.js"
@@ -27,10 +28,10 @@ export interface Recorded {
   readonly via: "commit" | "event"
 }
 
-const encodeCommit = Schema.encodeEither(CommitRequest)
-const encodeEvent = Schema.encodeEither(EventRequest)
-const decodeCommit = Schema.decodeUnknownEither(CommitRequest)
-const decodeEvent = Schema.decodeUnknownEither(EventRequest)
+const encodeCommit = encodeUnknownEither(CommitRequest)
+const encodeEvent = encodeUnknownEither(EventRequest)
+const decodeCommit = decodeUnknownEither(CommitRequest)
+const decodeEvent = decodeUnknownEither(EventRequest)
 
 const nonEmpty = <A extends object>(map: A): A | undefined =>
   Object.values(map).some((value) => value !== undefined) ? map : undefined

@@ -1,0 +1,66 @@
+/**
+ * One timer for many waits of the same length.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+
+interface Wait {
+  readonly dueMs: number
+  readonly ring: () => void
+}
+
+/** Rings once when the time is over, on the clock of `caller`, unless it is stopped before. */
+export type Timer = (caller: Fiber.RuntimeFiber<unknown, unknown>, ring: () => void) => () => void
+
+/** The waits on one clock: they are due in the order in which they began, and one fiber sleeps until the first. */
+const onClock = (clock: Clock.Clock, durationMs: number) => {
+  const waits = new Set<Wait>()
+  let running = false
+  let sleeper: Fiber.RuntimeFiber<void> | undefined
+  const nowMs = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+  const turn: Effect.Effect<void> = Effect.suspend(() => {
+    const now = nowMs()
+    for (const wait of waits) {
+      if (wait.dueMs > now) return Effect.zipRight(clock.sleep(Duration.millis(Math.ceil(wait.dueMs - now))), turn)
+      waits.delete(wait)
+      wait.ring()
+    }
+    running = false
+    sleeper = undefined
+    return Effect.void
+  })
+  const start = () => {
+    running = true
+    const fiber = Runtime.runFork(Runtime.defaultRuntime)(turn)
+    if (running) sleeper = fiber
+  }
+  return (ring: () => void) => {
+    const wait: Wait = { dueMs: nowMs() + durationMs, ring }
+    waits.add(wait)
+    if (!running) start()
+    return () => {
+      // Nobody waits any more: a program that is done must not wait for the timer.
+      if (waits.delete(wait) && waits.size === 0) {
+        running = false
+        sleeper?.unsafeInterruptAsFork(FiberId.none)
+        sleeper = undefined
+      }
+    }
+  }
+}
+
+/** A timer of one length. */
+export const makeTimer = (duration: Duration.Duration): Timer => {
+  const durationMs = Duration.toMillis(duration)
+  let known: { readonly clock: Clock.Clock; readonly start: ReturnType<typeof onClock> } | undefined
+  return (caller, ring) => {
+    const clock = Context.get(caller.currentDefaultServices, Clock.Clock)
+    if (known?.clock !== clock) known = { clock, start: onClock(clock, durationMs) }
+    return known.start(ring)
+  }
+}

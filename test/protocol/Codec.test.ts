@@ -1,0 +1,134 @@
+import * as HttpApi from "@effect/platform/HttpApi"
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { CyclesApi } from "../../src/protocol/Api.js"
+import { ErrorResponse } from "../../src/protocol/ErrorResponse.js"
+import { decodeUnknownEither, derivedOf, encodeUnknownEither, unfit } from "../../src/protocol/internal/codec.js"
+
+const schemas: Array<readonly [string, Schema.Schema.AnyNoContext]> = [["errors", ErrorResponse]]
+HttpApi.reflect(CyclesApi, {
+  onGroup: () => {},
+  onEndpoint: ({ endpoint, successes }) => {
+    for (const { ast } of successes.values()) {
+      schemas.push([`${endpoint.name}, answer`, Schema.make(Option.getOrThrow(ast))])
+    }
+    for (const part of ["payloadSchema", "urlParamsSchema", "pathSchema"] as const) {
+      const schema = endpoint[part]
+      if (Option.isSome(schema)) {
+        schemas.push([`${endpoint.name}, ${part}`, schema.value as unknown as Schema.Schema.AnyNoContext])
+      }
+    }
+  }
+})
+
+const junk = FastCheck.constantFrom<Array<unknown>>(
+  null,
+  undefined,
+  "",
+  "x".repeat(300),
+  -1,
+  0.5,
+  NaN,
+  2 ** 60,
+  2n ** 70n,
+  true,
+  [],
+  [null],
+  {},
+  { unit: "TOKENS", amount: 1 },
+  { unit: "TOKENS", amount: -1n },
+  { unit: "EUR", amount: 1 }
+)
+
+const isBranch = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null
+
+/** A copy in which something, at some depth, is another, is gone or is more than was asked for. */
+const spoilt = (
+  value: unknown,
+  path: ReadonlyArray<number>,
+  how: "set" | "delete" | "add",
+  other: unknown
+): unknown => {
+  if (!isBranch(value) || Object.keys(value).length === 0) return other
+  const copy: Record<string, unknown> = Array.isArray(value) ? [...value] as never : { ...value }
+  const [n = 0, ...deeper] = path
+  const keys = Object.keys(copy)
+  const key = keys[n % keys.length] ?? ""
+  if (deeper.length > 0 && isBranch(copy[key])) copy[key] = spoilt(copy[key], deeper, how, other)
+  else if (how === "set") copy[key] = other
+  else if (how === "add") copy["more"] = other
+  else if (!Array.isArray(copy)) delete copy[key]
+  return copy
+}
+
+const spoiling = FastCheck.tuple(
+  FastCheck.array(FastCheck.nat(20), { minLength: 1, maxLength: 4 }),
+  FastCheck.constantFrom("set" as const, "delete" as const, "add" as const),
+  junk
+)
+
+describe("what is derived of a schema does as the schema", () => {
+  for (const [name, schema] of schemas) {
+    const derived = derivedOf(schema) ?? assert.fail(`${name} is not derived`)
+    const decode = Schema.decodeUnknownEither(schema)
+    const encode = Schema.encodeUnknownEither(schema)
+    const same = (fast: unknown, slow: unknown) => {
+      assert.deepStrictEqual(fast, slow)
+      assert.deepStrictEqual(Object.keys(Object(fast)), Object.keys(Object(slow)))
+    }
+    /** What fits only as something else, such as a plain object for an `Amount`, may be left to the schema. */
+    const sameOrLeft = (fast: unknown, slow: Either.Either<unknown, unknown>) => {
+      if (fast !== unfit) same(fast, Either.getOrThrow(slow))
+    }
+
+    it.prop(`${name}: values that fit`, [Arbitrary.make(schema)], ([value]) => {
+      const wire = Either.getOrThrow(encode(value))
+      same(derived.encode(value), wire)
+      same(derived.decode(wire), Either.getOrThrow(decode(wire)))
+    }, { fastCheck: { numRuns: 30 } })
+
+    it.prop(`${name}: values that are spoilt`, [Arbitrary.make(schema), spoiling], ([value, how]) => {
+      const wire = spoilt(Either.getOrThrow(encode(value)), ...how)
+      sameOrLeft(derived.decode(wire), decode(wire))
+      const spoiltValue = spoilt(value, ...how)
+      sameOrLeft(derived.encode(spoiltValue), encode(spoiltValue))
+    }, { fastCheck: { numRuns: 60 } })
+  }
+
+  it("what does not fit has the words of the schema", () => {
+    for (const [, schema] of schemas) {
+      const wrong = { unit: 1 }
+      assert.deepStrictEqual(
+        Either.mapLeft(decodeUnknownEither(schema, { errors: "all" })(wrong), String),
+        Either.mapLeft(Schema.decodeUnknownEither(schema, { errors: "all" })(wrong), String)
+      )
+      assert.deepStrictEqual(
+        Either.mapLeft(encodeUnknownEither(schema)(wrong), String),
+        Either.mapLeft(Schema.encodeUnknownEither(schema)(wrong), String)
+      )
+    }
+  })
+
+  it("other kinds of schema are left to the schema", () => {
+    interface Tree extends ReadonlyArray<Tree> {}
+    const Tree: Schema.Schema<Tree> = Schema.suspend(() => Schema.Array(Tree))
+    const others = [
+      Tree,
+      Schema.Union(Schema.Struct({ a: Schema.String }), Schema.Struct({ b: Schema.String })),
+      Schema.Tuple(Schema.String, Schema.Number),
+      Schema.Struct({}),
+      Schema.Record({ key: Schema.TemplateLiteral("a", Schema.String), value: Schema.String }),
+      Schema.Struct({ [Symbol.for("test/name")]: Schema.String }),
+      Schema.Struct({
+        a: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("b")),
+        b: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("a"))
+      })
+    ]
+    for (const schema of others) assert.isUndefined(derivedOf(schema as Schema.Schema.AnyNoContext))
+    assert.deepStrictEqual(decodeUnknownEither(Tree)([[]]), Either.right([[]]))
+  })
+})
