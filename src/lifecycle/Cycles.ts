@@ -1,7 +1,6 @@
 /**
  * The service that users meet: the operations of the client, its configuration, and the settler of its layer.
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -12,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Client from "../client/Client.js"
 import * as CyclesConfig from "../client/CyclesConfig.js"
+import { layerFetch } from "../client/internal/fetchClient.js"
 import * as Paging from "../client/Paging.js"
 import type { Balance, BalanceFilter } from "../protocol/Balance.js"
 import type { BalancesError, ListError } from "../protocol/CyclesError.js"
@@ -111,5 +111,5 @@ export class Cycles extends Context.Tag("effect-cycles/lifecycle/Cycles")<Cycles
  * @category layers
  */
 export const CyclesLive: Layer.Layer<Cycles, InvalidInput | ConfigError.ConfigError> = Cycles.layerConfig().pipe(
-  Layer.provide([FetchHttpClient.layer, Journal.layerMemory()])
+  Layer.provide([layerFetch, Journal.layerMemory()])
 )

@@ -7,11 +7,11 @@ import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Ref from "effect/Ref"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Reply } from "../client/Client.js"
 import { monotonicNanos } from "../client/internal/monotonic.js"
+import { startLike } from "../client/internal/ownFiber.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
 import type { CreateResponse, ReservationId } from "../protocol/Reservation.js"
 import type { Service } from "./Cycles.js"
@@ -118,12 +118,7 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
     const events = yield* Effect.acquireRelease(PubSub.sliding<LeaseEvent>(256), PubSub.shutdown)
     const beats = yield* FiberSet.make<void>()
     const fork = ({ caller, context }: Entry, effect: Effect.Effect<void>) => {
-      const runtime = Runtime.make({
-        context,
-        fiberRefs: caller.getFiberRefs(),
-        runtimeFlags: Runtime.defaultRuntimeFlags
-      })
-      const fiber = Runtime.runFork(runtime)(effect)
+      const fiber = startLike(caller, effect, context)
       FiberSet.unsafeAdd(beats, fiber)
       return fiber
     }

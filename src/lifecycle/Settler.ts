@@ -6,11 +6,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import * as Metric from "effect/Metric"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Scope from "effect/Scope"
 import type { CyclesConfig } from "../client/CyclesConfig.js"
 import { deadline } from "../client/internal/deadline.js"
+import { startLike } from "../client/internal/ownFiber.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 
 /**
@@ -63,13 +64,19 @@ export const make = (
         Effect.zipRight(close)
       )
     )
-    const count = Effect.flatMap(FiberSet.size(jobs), (n) => Metric.set(Telemetry.settlementPending, n))
-    const start = (job: Effect.Effect<void>) =>
-      FiberSet.run(jobs, Effect.ensuring(job, count)).pipe(
-        Effect.map((fiber) => waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber))))
-      )
+    let pending = 0
+    const over = (): void => Telemetry.settlementPending.unsafeUpdate(--pending, [])
+    const start = (job: Effect.Effect<void>): Effect.Effect<void> =>
+      Effect.withFiberRuntime((caller, { runtimeFlags }) => {
+        const fiber = startLike(caller, RuntimeFlags.interruptible(runtimeFlags) ? job : Effect.uninterruptible(job))
+        FiberSet.unsafeAdd(jobs, fiber)
+        pending += 1
+        fiber.addObserver(over)
+        waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber)))
+        return Effect.void
+      })
     return {
-      submit: (job) => Effect.suspend(() => closed ? job : Effect.asVoid(start(Effect.interruptible(job)))),
+      submit: (job) => Effect.suspend(() => closed ? job : start(Effect.interruptible(job))),
       submitAtMost: (limit, job) =>
         Effect.suspend(() => {
           if (closed || limited >= limit) return Effect.succeed(false)

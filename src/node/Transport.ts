@@ -16,6 +16,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { failed, make, type Ready } from "../client/internal/lean.js"
 
 /**
  * @since 0.1.0
@@ -29,6 +30,9 @@ export interface Options {
   /** Where reading a body stops. Default 16 MiB: the client's own limit is smaller. */
   readonly maxBodyBytes?: number | undefined
 }
+
+/** Keeps nothing from one use to the next. */
+const utf8 = new TextDecoder()
 
 class Response extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -54,7 +58,7 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
   }
 
   get text(): Effect.Effect<string> {
-    return Effect.sync(() => new TextDecoder().decode(this.body))
+    return Effect.sync(() => utf8.decode(this.body))
   }
 
   get json(): Effect.Effect<unknown, HttpClientError.ResponseError> {
@@ -93,34 +97,13 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
   }
 }
 
-const bodyOf = ({ body }: HttpClientRequest.HttpClientRequest): Uint8Array | string | null | undefined => {
-  switch (body._tag) {
-    case "Empty":
-      return null
-    case "Uint8Array":
-      return body.body
-    case "Raw":
-      return typeof body.body === "string" ? body.body : undefined
-    default:
-      return undefined
-  }
-}
-
-const failed = (request: HttpClientRequest.HttpClientRequest, reason: "Transport" | "Encode", cause: unknown) =>
-  Effect.fail(new HttpClientError.RequestError({ request, reason, cause }))
-
 /** One request. The fiber's interrupt ends the exchange on the socket. */
 const send = (
   pool: Undici.Dispatcher,
   limit: number,
-  request: HttpClientRequest.HttpClientRequest
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError> => {
-  const body = bodyOf(request)
-  const target = UrlParams.makeUrl(request.url, request.urlParams, request.hash)
-  if (body === undefined) return failed(request, "Encode", "only bodies of text and bytes are sent")
-  if (target._tag === "Left") return failed(request, "Encode", target.left)
-  const url = target.right
-  return Effect.async((resume) => {
+  { body, request, url }: Ready
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError> =>
+  Effect.async((resume) => {
     let controller: Undici.Dispatcher.DispatchController | undefined
     let aborted = false
     let status = 0
@@ -166,7 +149,6 @@ const send = (
       controller?.abort(new Error("aborted"))
     })
   })
-}
 
 /**
  * Requests of text or bytes over kept-alive connections. Redirects are answers like any other; the layer's end closes the connections.
@@ -186,12 +168,6 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient>
       ),
       (pool) => Effect.promise(() => pool.destroy())
     ).pipe(
-      Effect.map((pool) =>
-        HttpClient.makeWith(
-          (request: Effect.Effect<HttpClientRequest.HttpClientRequest>) =>
-            Effect.flatMap(request, (request) => send(pool, options.maxBodyBytes ?? 16 * 1024 * 1024, request)),
-          Effect.succeed
-        )
-      )
+      Effect.map((pool) => make((ready) => send(pool, options.maxBodyBytes ?? 16 * 1024 * 1024, ready)))
     )
   )

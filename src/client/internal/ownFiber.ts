@@ -8,8 +8,8 @@ import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 
 /**
- * Starts an effect at once on a fiber of its own, with the references, the loggers and the context of `caller`, but neither as its child nor
- * in its regions: it can be interrupted, and the caller's end leaves it alone. It costs a third of `Effect.forkDaemon`.
+ * Starts an effect at once on a fiber of its own, with the references, the loggers and the context of `caller`, but not as its child: the
+ * caller's end leaves it alone. It can be interrupted, wherever the caller is. Costs a third of `Effect.forkDaemon`.
  */
 export const startLike = <A, E, R>(
   caller: Fiber.RuntimeFiber<unknown, unknown>,

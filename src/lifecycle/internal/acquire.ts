@@ -4,7 +4,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -85,30 +84,30 @@ export const acquire = (
   request: CreateRequest,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 ): Effect.Effect<Held, CreateError> =>
-  Effect.gen(function*() {
-    const answer = yield* Deferred.make<Held, CreateError>()
+  Effect.suspend(() => {
     let abandoned = false
+    let answer: Exit.Exit<Held, CreateError> | undefined
+    let answered: ((exit: Exit.Exit<Held, CreateError>) => void) | undefined
     const late = (exit: Exit.Exit<Held, CreateError>): Effect.Effect<void> =>
       Exit.isSuccess(exit) ? giveBack(cycles, exit.value.id) : Effect.void
-    yield* cycles.settler.submit(
-      create(cycles, request).pipe(
-        Effect.onExit((exit) => Effect.suspend(() => abandoned ? late(exit) : Deferred.done(answer, exit))),
-        Effect.catchAllCause((cause) => Cause.isDie(cause) ? Effect.logDebug(cause) : Effect.void),
-        Effect.asVoid
-      )
+    const exchange = create(cycles, request).pipe(
+      Effect.onExit((exit) => {
+        if (abandoned) return late(exit)
+        answer = exit
+        answered?.(exit)
+        return Effect.void
+      }),
+      Effect.catchAllCause((cause) => Cause.isDie(cause) ? Effect.logDebug(cause) : Effect.void),
+      Effect.asVoid
     )
-    return yield* restore(Deferred.await(answer)).pipe(
-      Effect.onInterrupt(() =>
-        Effect.suspend(() => {
-          abandoned = true
-          return Effect.flatMap(
-            Deferred.poll(answer),
-            Option.match({
-              onNone: () => Effect.void,
-              onSome: (result) => cycles.settler.submit(Effect.flatMap(Effect.exit(result), late))
-            })
-          )
-        })
-      )
+    const awaited = Effect.async<Held, CreateError>((resume) => {
+      if (answer === undefined) answered = resume
+      else resume(answer)
+    })
+    return Effect.zipRight(cycles.settler.submit(exchange), restore(awaited)).pipe(
+      Effect.onInterrupt(() => {
+        abandoned = true
+        return answer === undefined ? Effect.void : cycles.settler.submit(late(answer))
+      })
     )
   })

@@ -73,8 +73,11 @@ const named = ({ propertySignatures }: AST.TypeLiteral): ReadonlyArray<AST.Prope
 const refined = ({ filter }: AST.Refinement, self: AST.Refinement, value: unknown): boolean =>
   Option.isNone(filter(value, AST.defaultParseOption, self))
 
+/** A part of a schema that is run as it is. What takes time is not ours. */
+type Run = (input: unknown, options: AST.ParseOptions, self: AST.Declaration) => unknown
+
 const declared = (ast: AST.Declaration, isDecoding: boolean): Step => {
-  const parse = isDecoding ? ast.decodeUnknown(...ast.typeParameters) : ast.encodeUnknown(...ast.typeParameters)
+  const parse: Run = isDecoding ? ast.decodeUnknown(...ast.typeParameters) : ast.encodeUnknown(...ast.typeParameters)
   return (input) => {
     const answer = parse(input, AST.defaultParseOption, ast)
     return Either.isEither(answer) && Either.isRight(answer) ? answer.right : unfit

@@ -11,11 +11,13 @@ import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Client from "../../../src/client/Client.js"
 import * as CyclesConfig from "../../../src/client/CyclesConfig.js"
+import { layerFetch } from "../../../src/client/internal/fetchClient.js"
 
 /** The clients that programs use. */
 export const transports: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
   ["fetch", FetchHttpClient.layer],
-  ["undici", NodeHttpClient.layerUndici]
+  ["undici", NodeHttpClient.layerUndici],
+  ["the fetch of the portable entry", layerFetch]
 ]
 
 export const secret = "cyc_live_0123456789abcdef"
