@@ -37,6 +37,8 @@ export { adminApp, httpApp }
 export interface Options extends Omit<CyclesConfig.Options, "baseUrl" | "apiKey"> {
   /** The budgets to begin with. In a ledger that is kept, only what they changed since the last time is changed. */
   readonly budgets: ReadonlyArray<Room.BudgetOptions>
+  /** Signs evidence of what is answered. None when absent. */
+  readonly evidence?: Room.Options["evidence"]
   /** The tenant of the client, and of its default subject. When absent: the one tenant of the budgets. */
   readonly tenant?: string | undefined
 }
@@ -94,7 +96,7 @@ const layerOver = <E, R, B>(
   Layer.unwrapEffect(Effect.gen(function*() {
     const tenant = yield* tenantOf(options)
     const key = yield* Effect.sync(() => Redacted.make(`cyc_embedded_${globalThis.crypto.randomUUID()}`))
-    const { budgets, subject, tenant: _, ...client } = options
+    const { budgets, evidence, subject, tenant: _, ...client } = options
     const wire = Layer.provide(between, layerInProcess)
     return Cycles.layer({
       ...client,
@@ -105,7 +107,7 @@ const layerOver = <E, R, B>(
       Layer.provide(wire),
       // The program's own `HttpClient` stays what it is.
       Layer.merge(Layer.map(wire, Context.omit(HttpClient.HttpClient))),
-      Layer.provideMerge(authority({ budgets, keys: [{ key, tenant }] }))
+      Layer.provideMerge(authority({ budgets, evidence, keys: [{ key, tenant }] }))
     )
   }))
 

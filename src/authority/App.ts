@@ -18,7 +18,8 @@ import {
   type Outcome,
   refused,
   type Reply,
-  reply
+  reply,
+  Text
 } from "./internal/http.js"
 import { checkKey, queryOf, readBody } from "./internal/input.js"
 import { type Operation, type Route, routesOf } from "./internal/routes.js"
@@ -82,11 +83,30 @@ const inputOf = ({ params, route }: Found, { body, headers, query }: Call) =>
 const execute = (authority: Service, tenant: string | undefined, found: Found, call: Call, origin: Origin) =>
   Effect.gen(function*() {
     const { name, success } = found.route
-    const command = commandOf(name, tenant, yield* inputOf(found, call), origin)
-    if (command === undefined) return yield* Effect.fail(refusal("NOT_FOUND", "This authority keeps no evidence"))
+    const input = yield* inputOf(found, call)
+    const command = commandOf(name, tenant, input, origin)
+    if (command === undefined) return yield* evidence(authority, name, input)
     const value = yield* authority.run(command)
-    return yield* Effect.orDie(Schema.encodeUnknown(success)(value))
+    return { value: yield* Effect.orDie(Schema.encodeUnknown(success)(value)), headers: {} }
   })
+
+const cached = (seconds: number, more = "") => ({ "cache-control": `max-age=${seconds}, public${more}` })
+
+/** The two public documents: an envelope is served as it was signed, to the byte. */
+const evidence = ({ envelope, jwks }: Service, name: string, { path }: { readonly path: unknown }) =>
+  name === "getEvidenceJwks"
+    ? Option.match(jwks, {
+      onNone: () => Effect.fail(refusal("NOT_FOUND", "This authority publishes no keys")),
+      onSome: (value) => Effect.succeed({ value, headers: cached(300) })
+    })
+    : Effect.flatMap(
+      // Decoded by the schema of its operation.
+      envelope((path as { readonly evidenceId: string }).evidenceId),
+      Option.match({
+        onNone: () => Effect.fail(refusal("NOT_FOUND", "No such evidence")),
+        onSome: (text) => Effect.succeed({ value: new Text(text), headers: cached(31_536_000, ", immutable") })
+      })
+    )
 
 const handle = (authority: Service, call: Call, origin: Origin): Effect.Effect<Outcome> =>
   Effect.gen(function*() {
@@ -111,7 +131,14 @@ const handle = (authority: Service, call: Call, origin: Origin): Effect.Effect<O
     }
     if (Option.isSome(found.route.body) && !isJson(call.headers["content-type"])) return notJson(headers)
     const result = yield* Effect.either(execute(authority, tenant, found, call, origin))
-    return Either.isRight(result) ? { status: found.route.status, headers, result } : refused(result.left, headers)
+    return Either.match(result, {
+      onLeft: (refusal) => refused(refusal, headers),
+      onRight: ({ headers: more, value }) => ({
+        status: found.route.status,
+        headers: { ...headers, ...more },
+        result: Either.right(value)
+      })
+    })
   })
 
 const tooMany = ({ now, until }: { readonly now: number; readonly until: number }): Outcome => {

@@ -13,14 +13,17 @@ import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Amount, Unit } from "../protocol/Amount.js"
 import type { Caps } from "../protocol/Caps.js"
+import type { EvidenceJwks } from "../protocol/Evidence.js"
 import { type InvalidInput, invalidInput, sanitize } from "../protocol/InvalidInput.js"
 import type { ReservationDetail } from "../protocol/ReservationQuery.js"
 import { type BudgetStatus, type BudgetView, isSound, view } from "./Budget.js"
 import { type Answers, type Command, type CommandOf, isRefusal, type Refusal, refusal } from "./Command.js"
+import { type EvidenceOptions, makeKeeper } from "./Evidence.js"
 import { detail } from "./internal/answer.js"
 import { configure } from "./internal/configure.js"
 import { freshId } from "./internal/correlation.js"
 import { makeDesk } from "./internal/desk.js"
+import { makeEvidenceDesk } from "./internal/evidenceDesk.js"
 import type { ObserveOptions } from "./internal/observers.js"
 import { budgetsOf, reservationsOf } from "./internal/read.js"
 import { makeVerifier, mint } from "./internal/secrets.js"
@@ -74,6 +77,8 @@ export interface Options {
   readonly permissions?: "stored" | "enforced" | undefined
   /** How many requests to the public endpoints one client may send in a minute. 300 when absent; `Infinity` for any number. */
   readonly publicLimit?: number | undefined
+  /** Signs evidence of what is answered. None when absent. */
+  readonly evidence?: EvidenceOptions | undefined
   /** How the ledger remembers; the defaults are those of the protocol. */
   readonly ledger?: Settings | undefined
 }
@@ -122,6 +127,10 @@ export interface Service {
   /** What administrators did on behalf of tenants, the oldest first. */
   readonly audits: Effect.Effect<ReadonlyArray<Audit>>
   /** What happens from now on. Costs nothing while nobody listens; a slow listener loses events, as `overflow` says, and slows nobody. */
+  /** The signed text of an envelope of evidence. */
+  readonly envelope: (id: string) => Effect.Effect<Option.Option<string>>
+  /** The public keys of the signer, when evidence is kept. */
+  readonly jwks: Option.Option<EvidenceJwks>
   readonly observe: (options?: ObserveOptions) => Stream.Stream<LedgerEvent>
   /** Creates or replaces a budget. `InvalidInput` when the options contradict each other. */
   readonly putBudget: (options: BudgetOptions) => Effect.Effect<BudgetView, InvalidInput | Refusal>
@@ -211,13 +220,18 @@ const build = (options: Options, store: Store): Effect.Effect<Service, InvalidIn
       return yield* invalidInput("admin_key", "must not be blank")
     }
     const drafts = yield* draftsOf(options.budgets ?? [])
-    const state = yield* open(drafts, options, store)
-    const { look, observe, run } = makeDesk(state, store)
+    const keeper = options.evidence === undefined ? undefined : yield* makeKeeper(options.evidence)
+    const state = yield* open(drafts, options, store, keeper?.attest)
+    const desk = makeDesk(state, store)
+    const { look, observe } = desk
+    const { envelope, jwks, run } = yield* makeEvidenceDesk(state, desk, keeper)
     const verifier = makeVerifier()
     const { adminKey } = options
     return {
       run,
       observe,
+      envelope,
+      jwks,
       budgets: look(() => budgetsOf(state).map(view).sort(byScope)),
       reservations: look(() => Array.from(reservationsOf(state)).sort(byAge).map(detail)),
       active: look(() => Array.from(state.active.values()).sort(byAge).reverse().map(detail)),
@@ -246,10 +260,11 @@ const build = (options: Options, store: Store): Effect.Effect<Service, InvalidIn
 const open = (
   drafts: ReadonlyArray<CommandOf<"PutBudget">["budget"]>,
   { ledger, tenants = [] }: Options,
-  store: Store
+  store: Store,
+  attest: Settings["attest"]
 ): Effect.Effect<State, InvalidInput | LedgerStoreError> =>
   Effect.gen(function*() {
-    const state = Ledger.fromRows(yield* store.load, ledger)
+    const state = Ledger.fromRows(yield* store.load, { attest, ...ledger })
     const now = Math.floor(yield* Clock.currentTimeMillis)
     const changes: Array<RowChange> = []
     Ledger.advance(state, now, { changes })

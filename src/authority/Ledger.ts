@@ -187,7 +187,7 @@ export const apply = (state: State, change: RowChange): void => {
     case "audits":
       return Write.putAudit(state, change.row, nothing)
     case "documents":
-      return
+      return Write.putDocument(state, change.row, nothing)
   }
 }
 
@@ -207,11 +207,12 @@ export const fromRows = (rows: Rows, settings: Settings = {}): State => {
   for (const { id, row } of rows.tenants) Write.putTenant(state, id, row, nothing)
   for (const row of rows.apiKeys) Write.putApiKey(state, row, nothing)
   for (const row of rows.audits) Write.putAudit(state, row, nothing)
+  for (const row of rows.documents) Write.putDocument(state, row, nothing)
   return state
 }
 
 /**
- * Every row of a ledger. The documents are the store's alone.
+ * Every row of a ledger.
  *
  * @since 0.1.0
  * @category getters
@@ -225,5 +226,5 @@ export const rowsOf = (state: State): Rows => ({
   tenants: Array.from(state.tenants, ([id, row]) => ({ id, row })),
   apiKeys: Array.from(state.apiKeys.values()),
   audits: Array.from(Generations.values(state.audits)),
-  documents: []
+  documents: Array.from(Generations.values(state.documents))
 })

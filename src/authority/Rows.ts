@@ -291,7 +291,7 @@ export interface Document extends Schema.Schema.Type<typeof Document> {}
 
 /**
  * One change of one row. `Put` writes the whole row, whether it was there or not. `Forget` drops what is older than `before`: reservations by
- * `endedAt` (with their extensions; an ACTIVE one is never dropped), records by `until`, spend and audits by their instant.
+ * `endedAt` (with their extensions; an ACTIVE one is never dropped), records by `until`, the others by their instant.
  *
  * @since 0.1.0
  * @category models
@@ -307,7 +307,11 @@ export type RowChange =
   | { readonly _tag: "Put"; readonly table: "audits"; readonly row: Audit }
   | { readonly _tag: "Put"; readonly table: "documents"; readonly row: Document }
   | { readonly _tag: "DeleteBudget"; readonly scope: string; readonly unit: Unit }
-  | { readonly _tag: "Forget"; readonly table: "reservations" | "spend" | "audits"; readonly before: number }
+  | {
+    readonly _tag: "Forget"
+    readonly table: "reservations" | "spend" | "audits" | "documents"
+    readonly before: number
+  }
   | {
     readonly _tag: "Forget"
     readonly table: "records"

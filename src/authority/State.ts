@@ -8,12 +8,23 @@ import type { CommandOf, Refusal } from "./Command.js"
 import type { Deadlines } from "./internal/deadlines.js"
 import * as Generations from "./internal/generations.js"
 import type { LedgerEvent } from "./LedgerEvent.js"
-import type { ApiKey, Audit, Extension, Receipt, Recorded, Reservation, RowChange, Spend, Tenant } from "./Rows.js"
+import type {
+  ApiKey,
+  Audit,
+  Document,
+  Extension,
+  Receipt,
+  Recorded,
+  Reservation,
+  RowChange,
+  Spend,
+  Tenant
+} from "./Rows.js"
 import { type Paths, paths } from "./Scopes.js"
 
 /**
- * Gives an answer its evidence: called once for each fresh answer to a command that evidence is kept for, before the answer is
- * remembered, so that a repeated request gets the same reference. It must not fail.
+ * Gives an answer its evidence, and the document that is kept with the step: called once for each fresh answer to a command that evidence is
+ * kept for, before the answer is remembered, so that a repeated request gets the same reference. It must not fail.
  *
  * @since 0.1.0
  * @category models
@@ -22,7 +33,7 @@ export type Attest = (
   command: CommandOf<"Decide" | "Reserve" | "Commit" | "Release">,
   answer: Receipt | Reservation | Refusal,
   now: number
-) => EvidenceRef | undefined
+) => { readonly reference: EvidenceRef; readonly document: Document } | undefined
 
 /**
  * `idempotency: false` remembers no key: a repeated request is a new one. For callers that never repeat any.
@@ -33,7 +44,7 @@ export type Attest = (
 export interface Settings {
   readonly idempotency?: boolean | undefined
   readonly attest?: Attest | undefined
-  /** How long ended reservations, spend and audits are kept. 30 days when absent. */
+  /** How long ended reservations, spend, audits and documents are kept. 30 days when absent. */
   readonly retentionMs?: number | undefined
 }
 
@@ -54,6 +65,7 @@ export interface State {
   readonly records: { readonly [O in Recorded["operation"]]: Generations.Generations<Recorded> }
   readonly spend: Generations.Generations<Spend>
   readonly audits: Generations.Generations<Audit>
+  readonly documents: Generations.Generations<Document>
   readonly tenants: Map<string, Tenant>
   readonly apiKeys: Map<string, ApiKey>
   /** The next instant at which something may be old enough to be forgotten. */
@@ -99,6 +111,7 @@ export const make = (settings: Settings = {}): State => {
     },
     spend: Generations.make(span),
     audits: Generations.make(span),
+    documents: Generations.make(span),
     tenants: new Map(),
     apiKeys: new Map(),
     nextForget: -Infinity

@@ -23,6 +23,13 @@ export const specification = (): JsonMap | undefined => {
   return text === undefined ? undefined : parse(text) as JsonMap
 }
 
+export const evidenceSpecificationFile = "cycles-evidence-v0.2.yaml"
+
+export const evidenceSpecification = (): JsonMap | undefined => {
+  const text = read(evidenceSpecificationFile)
+  return text === undefined ? undefined : parse(text) as JsonMap
+}
+
 /** The published envelopes by file name: none when they are not at hand. */
 export const envelopes = (): ReadonlyArray<readonly [name: string, text: string]> => {
   const path = fileURLToPath(new URL("evidence-fixtures/", folder))

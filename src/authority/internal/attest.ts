@@ -5,18 +5,33 @@ import * as Option from "effect/Option"
 import type { EvidenceRef } from "../../protocol/Evidence.js"
 import type { CommandOf } from "../Command.js"
 import type { Reservation } from "../Rows.js"
-import type { Attest, State } from "../State.js"
+import type { Attest, Report, State } from "../State.js"
+import { putDocument } from "./write.js"
 
 type Attested = CommandOf<"Decide" | "Reserve" | "Commit" | "Release">
 
+/** Keeps the evidence of an answer, if any is kept. */
+const witness = (
+  state: State,
+  command: Attested,
+  answer: Parameters<Attest>[1],
+  now: number,
+  report: Report
+): EvidenceRef | undefined => {
+  const made = state.settings.attest?.(command, answer, now)
+  if (made !== undefined) putDocument(state, made.document, report)
+  return made?.reference
+}
+
 /** An answer or a refusal with its evidence, if any is kept. */
 export const attested = <A extends Parameters<Attest>[1]>(
-  { settings: { attest } }: State,
+  state: State,
   command: Attested,
   answer: A,
-  now: number
+  now: number,
+  report: Report
 ): A => {
-  const evidence = attest?.(command, answer, now)
+  const evidence = witness(state, command, answer, now, report)
   return evidence === undefined ? answer : { ...answer, evidence }
 }
 
@@ -28,9 +43,10 @@ export const referring = (row: Reservation, what: keyof typeof none, ref: Eviden
 
 /** A settled row with the evidence of its settlement, if any is kept. */
 export const withEvidence = (
-  { settings: { attest } }: State,
+  state: State,
   command: Attested,
   what: "commit" | "release",
   row: Reservation,
-  now: number
-): Reservation => attest === undefined ? row : referring(row, what, attest(command, row, now))
+  now: number,
+  report: Report
+): Reservation => referring(row, what, witness(state, command, row, now, report))

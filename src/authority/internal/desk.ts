@@ -17,6 +17,8 @@ export interface Desk {
   readonly run: <C extends Command>(command: C) => Effect.Effect<Answers[C["_tag"]], Refusal>
   /** Looks at the state as it is now. */
   readonly look: <A>(f: () => A) => Effect.Effect<A>
+  /** Writes what is no answer to anybody. */
+  readonly amend: (f: (report: Report) => void) => Effect.Effect<void>
   readonly observe: (options?: ObserveOptions) => Stream.Stream<LedgerEvent>
 }
 
@@ -92,6 +94,7 @@ export const makeDesk = (state: State, store: Store): Desk => {
         }
       }),
     look,
+    amend: (f) => Effect.orDie(transact((_, report) => f(report))),
     observe: observers.observe
   }
 }

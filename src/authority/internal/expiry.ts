@@ -44,6 +44,7 @@ const forget = (state: State, now: number, report: Report): void => {
   forgetRows(state, { _tag: "Forget", table: "reservations", before: old }, report)
   forgetRows(state, { _tag: "Forget", table: "spend", before: old }, report)
   forgetRows(state, { _tag: "Forget", table: "audits", before: old }, report)
+  forgetRows(state, { _tag: "Forget", table: "documents", before: old }, report)
   for (const operation of Operation.literals) {
     forgetRows(state, { _tag: "Forget", table: "records", operation, before: now }, report)
   }

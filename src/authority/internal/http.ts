@@ -41,6 +41,14 @@ export interface Reply {
   readonly body: string
 }
 
+/** A body whose text is there already. */
+export class Text {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
 /** An answer before its ids and its text. */
 export interface Outcome {
   readonly status: number
@@ -104,7 +112,7 @@ export const reply = <R>(
         "x-cycles-trace-id": origin.traceId,
         ...headers
       },
-      body: Either.getOrThrow(Json.stringify(body))
+      body: body instanceof Text ? body.text : Either.getOrThrow(Json.stringify(body))
     }
   })
 

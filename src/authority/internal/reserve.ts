@@ -76,17 +76,23 @@ export const decide = (
   const evaluated = evaluate(state, tenant, scopes, unit, amount)
   const reasonCode = isRefusal(evaluated) ? reasons[evaluated.code] : undefined
   if (isRefusal(evaluated)) {
-    if (reasonCode === undefined) return attested(state, command, evaluated, now)
+    if (reasonCode === undefined) return attested(state, command, evaluated, now, report)
     denied(report, now, evaluated, { operation: "decide", tenant, requested: request.estimate, scopes })
   }
   const caps = isRefusal(evaluated) ? undefined : capsOf(evaluated, scopes)
-  const receipt: ReceiptOf<"Advice"> = attested(state, command, {
-    _tag: "Advice",
-    decision: reasonCode === undefined ? decisionOf(caps) : "DENY",
-    scopes,
-    caps,
-    reasonCode
-  }, now)
+  const receipt: ReceiptOf<"Advice"> = attested(
+    state,
+    command,
+    {
+      _tag: "Advice",
+      decision: reasonCode === undefined ? decisionOf(caps) : "DENY",
+      scopes,
+      caps,
+      reasonCode
+    },
+    now,
+    report
+  )
   const until = now + lifetimes.advice
   putRecord(state, { operation: "decide", owner: tenant, key: request.idempotencyKey, print, until, receipt }, report)
   return receipt
@@ -126,7 +132,7 @@ export const reserve = (
     denied(report, now, evaluated, { operation, tenant, requested: request.estimate, scopes })
   }
   if (request.dryRun === true) return foresee(state, command, scopes, evaluated, print, now, report)
-  if (isRefusal(evaluated)) return attested(state, command, evaluated, now)
+  if (isRefusal(evaluated)) return attested(state, command, evaluated, now, report)
   const caps = capsOf(evaluated, scopes)
   for (let i = 0; i < evaluated.length; i++) {
     const budget = evaluated[i] as Budget
@@ -135,19 +141,25 @@ export const reserve = (
   const stop = unsound(evaluated)
   if (stop !== undefined) return stop
   const bare = rowOf(state, command, policy, scopes, evaluated, now)
-  const receipt = attested<ReceiptOf<"Hold">>(state, command, {
-    _tag: "Hold",
-    decision: decisionOf(caps),
-    reservationId: bare.id,
-    unit,
-    estimate,
-    expiresAt: bare.expiresAt,
-    scopes,
-    caps,
-    reasonCode: undefined,
-    balances: evaluated,
-    evidence: undefined
-  }, now)
+  const receipt = attested<ReceiptOf<"Hold">>(
+    state,
+    command,
+    {
+      _tag: "Hold",
+      decision: decisionOf(caps),
+      reservationId: bare.id,
+      unit,
+      estimate,
+      expiresAt: bare.expiresAt,
+      scopes,
+      caps,
+      reasonCode: undefined,
+      balances: evaluated,
+      evidence: undefined
+    },
+    now,
+    report
+  )
   const row = referring(bare, "reserve", receipt.evidence)
   putBudgets(state, evaluated, now, report)
   putReservation(state, row, report)
@@ -169,18 +181,24 @@ const foresee = (
 ): Outcomes["Reserve"] | Refusal => {
   const { request: { estimate, idempotencyKey: key }, tenant } = command
   const reasonCode = isRefusal(evaluated) ? reasons[evaluated.code] : undefined
-  if (isRefusal(evaluated) && reasonCode === undefined) return attested(state, command, evaluated, now)
+  if (isRefusal(evaluated) && reasonCode === undefined) return attested(state, command, evaluated, now, report)
   const caps = isRefusal(evaluated) ? undefined : capsOf(evaluated, scopes)
-  const receipt = attested<ReceiptOf<"Hold">>(state, command, {
-    _tag: "Hold",
-    decision: reasonCode === undefined ? decisionOf(caps) : "DENY",
-    unit: estimate.unit,
-    estimate: estimate.amount,
-    scopes,
-    caps,
-    reasonCode,
-    balances: isRefusal(evaluated) ? undefined : evaluated
-  }, now)
+  const receipt = attested<ReceiptOf<"Hold">>(
+    state,
+    command,
+    {
+      _tag: "Hold",
+      decision: reasonCode === undefined ? decisionOf(caps) : "DENY",
+      unit: estimate.unit,
+      estimate: estimate.amount,
+      scopes,
+      caps,
+      reasonCode,
+      balances: isRefusal(evaluated) ? undefined : evaluated
+    },
+    now,
+    report
+  )
   const until = now + lifetimes.advice
   putRecord(state, { operation: "reserve", owner: tenant, key, print, until, receipt }, report)
   return { receipt, ttlMs: undefined }

@@ -81,13 +81,13 @@ export const commit = (
   const stop = inactive(state, row) ?? uncommittable(row, unit, actual)
   if (stop !== undefined) {
     denied(report, now, stop, { operation: "commit", tenant, requested: request.actual, scopes: row.affectedScopes })
-    return attested(state, command, stop, now)
+    return attested(state, command, stop, now, report)
   }
   const budgets = budgetsAt(state, row.budgetedScopes, unit)
   const charged = charge(budgets, row.estimate, actual, row.overagePolicy)
   if (isRefusal(charged)) {
     denied(report, now, charged, { operation: "commit", tenant, requested: request.actual, scopes: row.affectedScopes })
-    return attested(state, command, charged, now)
+    return attested(state, command, charged, now, report)
   }
   const bad = unsound(budgets)
   if (bad !== undefined) return bad
@@ -96,7 +96,7 @@ export const commit = (
     metrics: request.metrics,
     committedMetadata: request.metadata
   })
-  const done = withEvidence(state, command, "commit", bare, now)
+  const done = withEvidence(state, command, "commit", bare, now, report)
   putBudgets(state, budgets, now, report)
   putReservation(state, done, report)
   if (report.events !== undefined) {
@@ -130,10 +130,10 @@ export const release = (
   const known = remember(state) ? settledBy(row, "RELEASED", key, print) : undefined
   if (known !== undefined) return known
   const stop = inactive(state, row)
-  if (stop !== undefined) return attested(state, command, stop, now)
+  if (stop !== undefined) return attested(state, command, stop, now, report)
   const budgets = withoutHold(state, row)
   const bare = ended(row, "RELEASED", now, { key, print, balances: budgets }, { reason: request.reason })
-  const done = withEvidence(state, command, "release", bare, now)
+  const done = withEvidence(state, command, "release", bare, now, report)
   putBudgets(state, budgets, now, report)
   putReservation(state, done, report)
   if (tenant === undefined) {

@@ -4,7 +4,7 @@
 import { amountOf, type Budget, isSound, remaining, view } from "../Budget.js"
 import { type Refusal, refusal } from "../Command.js"
 import type { LedgerEvent } from "../LedgerEvent.js"
-import type { ApiKey, Audit, Extension, Recorded, Reservation, RowChange, Spend, Tenant } from "../Rows.js"
+import type { ApiKey, Audit, Document, Extension, Recorded, Reservation, RowChange, Spend, Tenant } from "../Rows.js"
 import type { Report, State } from "../State.js"
 import { add, compact } from "./deadlines.js"
 import * as Generations from "./generations.js"
@@ -96,6 +96,11 @@ export const putApiKey = ({ apiKeys }: State, row: ApiKey, { changes }: Report):
 export const putAudit = ({ audits }: State, row: Audit, { changes }: Report): void => {
   Generations.put(audits, row.id, row.at, row)
   changes?.push({ _tag: "Put", table: "audits", row })
+}
+
+export const putDocument = ({ documents }: State, row: Document, { changes }: Report): void => {
+  Generations.put(documents, row.id, row.at, row)
+  changes?.push({ _tag: "Put", table: "documents", row })
 }
 
 /** Drops the rows of whole generations that are older than `before`. */

@@ -60,7 +60,7 @@ const tables: { readonly [T in keyof Rows]: Table } = {
   tenants: table(Schema.Struct({ id: Schema.String, row: Tenant }), ({ id }) => ({ table: "tenants", id })),
   apiKeys: table(ApiKey, ({ id }) => ({ table: "apiKeys", id })),
   audits: table(Audit, ({ at, id }) => ({ table: "audits", id, at })),
-  documents: table(Document, ({ id }) => ({ table: "documents", id }))
+  documents: table(Document, ({ at, id }) => ({ table: "documents", id, at }))
 }
 
 /** A change of the ledger as a change of the store. */

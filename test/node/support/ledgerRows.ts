@@ -54,6 +54,7 @@ const rowOf = (table: Table): FastCheck.Arbitrary<object> => {
     case "spend":
       return also({ id: few, createdAt: times })
     case "audits":
+    case "documents":
       return also({ id: few, at: times })
     default:
       return also({ id: few })
@@ -76,7 +77,7 @@ const change: FastCheck.Arbitrary<RowChange> = FastCheck.oneof(
     ...key
   })),
   FastCheck.record({
-    table: FastCheck.constantFrom("reservations" as const, "spend" as const, "audits" as const),
+    table: FastCheck.constantFrom("reservations" as const, "spend" as const, "audits" as const, "documents" as const),
     before: times
   }).map((what) => ({ _tag: "Forget" as const, ...what })),
   FastCheck.record({ operation: FastCheck.constantFrom(...operations), before: times }).map((what) => ({
@@ -124,7 +125,7 @@ export const model = (changes: ReadonlyArray<RowChange>): ReadonlyArray<string> 
     } else if (change.table === "records") {
       drop("records", ({ operation, until }) => operation === change.operation && (until as number) < change.before)
     } else {
-      const time = { reservations: "endedAt", spend: "createdAt", audits: "at" }[change.table]
+      const time = { reservations: "endedAt", spend: "createdAt", audits: "at", documents: "at" }[change.table]
       drop(change.table, (row) => row[time] !== undefined && (row[time] as number) < change.before)
       if (change.table !== "reservations") continue
       const left = new Set([...rows.values()].flatMap(({ row, table }) => table === "reservations" ? [row.id] : []))
