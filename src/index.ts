@@ -32,6 +32,7 @@ export { type ShadowReport, ShadowReports, type ShadowVerdict, wouldDeny } from 
 export { subBudget } from "./guard/subBudget.js"
 export * as UsageMeter from "./guard/UsageMeter.js"
 export { ActualUnknown } from "./lifecycle/ActualUnknown.js"
+export { AlreadyCharged, type AttemptError, AttemptInProgress } from "./lifecycle/Attempt.js"
 export { CurrentReservation } from "./lifecycle/CurrentReservation.js"
 export { Cycles, CyclesLive, type Service as CyclesService } from "./lifecycle/Cycles.js"
 export * as Journal from "./lifecycle/Journal.js"

@@ -4,6 +4,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { AttemptError } from "../lifecycle/Attempt.js"
 import { Cycles, type Service } from "../lifecycle/Cycles.js"
 import type { NestedError } from "../lifecycle/Nested.js"
 import type { ReserveError } from "../lifecycle/Reservation.js"
@@ -54,7 +55,7 @@ export const Evaluation = Data.taggedEnum<Evaluation>()
  * @since 0.1.0
  * @category errors
  */
-export type EvaluateError = Exclude<ReserveError, Exclude<Denial, NotFound | Refused> | NestedError>
+export type EvaluateError = Exclude<ReserveError, Exclude<Denial, NotFound | Refused> | NestedError | AttemptError>
 
 const isDecision = (error: CreateError): error is Extract<CreateError, Denial> =>
   isDenial(error) &&

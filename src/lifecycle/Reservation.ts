@@ -16,10 +16,11 @@ import type { InvalidInput } from "../protocol/InvalidInput.js"
 import type { Metrics } from "../protocol/Metrics.js"
 import type { ReservationId } from "../protocol/Reservation.js"
 import type { Subject } from "../protocol/Subject.js"
+import type { AttemptError } from "./Attempt.js"
 import { CurrentReservation } from "./CurrentReservation.js"
 import { Cycles } from "./Cycles.js"
 import type { Allocation, Role } from "./internal/allocation.js"
-import { authoritySource } from "./internal/authoritySource.js"
+import { type AuthorityError, authoritySource } from "./internal/authoritySource.js"
 import type { CommitOptions } from "./internal/draft.js"
 import { type Open, openOn } from "./internal/handle.js"
 import { openPart } from "./internal/part.js"
@@ -39,7 +40,7 @@ export type { CommitOptions }
  * @since 0.1.0
  * @category errors
  */
-export type ReserveError = CreateError | UsageError | NestedError
+export type ReserveError = CreateError | UsageError | NestedError | AttemptError
 
 /**
  * Held budget. The first of `commit`, `release` and the end of the scope settles it; the others then give the same settlement and
@@ -113,7 +114,7 @@ export interface Cost {
  * Reserves without a scope: whoever calls this, in an uninterruptible region, settles. What the holds around it do not give comes from the
  * source.
  */
-export const acquireOpen = <E, R, E2 = CreateError, R2 = never>(
+export const acquireOpen = <E, R, E2 = AuthorityError, R2 = never>(
   options: ReserveOptions<E, R>,
   restore: Restore,
   source: Source<E2, R2> = authoritySource as Source<E2>,

@@ -66,6 +66,18 @@ export interface ReserveOptions<E = never, R = never> {
   readonly maxLifetime?: Duration.DurationInput | undefined
   /** What becomes of spend that the authority refuses to commit: a dead letter (the default), or an event instead. */
   readonly onRejected?: "deadLetter" | "event" | undefined
+  /**
+   * The key of a job, a message or a workflow step (see `Idempotency.stable`), 1 to 240 visible ASCII characters: however often and wherever
+   * it is tried, it is charged once. Work that was charged fails with `AlreadyCharged` and is not run again; what was given back, or whose hold
+   * ended unsettled, is run again on a hold of its own. As long as the authority remembers the key: at least 24 hours. Without effect on
+   * parts of an outer hold. Default: a fresh key.
+   */
+  readonly idempotencyKey?: Resolvable<string, E, R> | undefined
+  /**
+   * When another attempt at the key holds its budget: `fail` with `AttemptInProgress` (the default), or `takeOver`, for callers who know that
+   * it is dead: its hold is released, and should it live, it loses its lease and its spend is refused, or an event with `onRejected`.
+   */
+  readonly whenInProgress?: "fail" | "takeOver" | undefined
   /** Inside the work of another reservation: where the budget comes from. Default `independent`, with one warning. */
   readonly nested?: Nested | undefined
   /** Free JSON values for the ledger, shown by authorities: never a prompt or a secret. */
@@ -117,7 +129,14 @@ export const actionOf = (input: ActionInput) =>
     }
   })
 
-/** The request of the options, with a fresh key. */
+const stableKey = (key: string): Effect.Effect<Idempotency.IdempotencyKey, InvalidInput> =>
+  typeof key === "string" && /^[\x21-\x7e]{1,240}$/.test(key)
+    ? Effect.succeed(Idempotency.IdempotencyKey.make(key))
+    : Effect.fail(
+      invalidInput("idempotency_key", "must be 1 to 240 visible ASCII characters, see Idempotency.stable", key)
+    )
+
+/** The request of the options, with their key or a fresh one. */
 export const requestOf = <E, R>(
   options: ReserveOptions<E, R>,
   { config }: Service
@@ -126,7 +145,9 @@ export const requestOf = <E, R>(
     const subject = yield* resolve("subject", options.subject)
     const action = yield* resolve("action", options.action)
     return {
-      idempotencyKey: yield* Idempotency.fresh,
+      idempotencyKey: options.idempotencyKey === undefined
+        ? yield* Idempotency.fresh
+        : yield* stableKey(yield* resolve("idempotency_key", options.idempotencyKey)),
       subject: yield* subjectOf(subject ?? {}, config.subject),
       action: yield* actionOf(action ?? {}),
       estimate: yield* resolve("estimate", options.estimate),

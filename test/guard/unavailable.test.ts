@@ -95,7 +95,7 @@ describe("what fails × when × policy", () => {
             assert.deepInclude(yield* ledger(), { spent, reserved: 0n, active: 0 }, about)
           }).pipe(Effect.provide(lab({ script })))
         }
-      }))
+      }), 20_000)
   }
 
   for (const operation of ["commit", "extend", "release"] as const) {

@@ -9,7 +9,9 @@ import type { Backing } from "./handle.js"
 
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-export type HoldOptions = Pick<ReserveOptions, "heartbeat" | "maxLifetime" | "onRejected">
+export type HoldOptions =
+  & Pick<ReserveOptions, "heartbeat" | "maxLifetime" | "onRejected" | "whenInProgress">
+  & { readonly idempotencyKey?: unknown }
 
 /** Called in an uninterruptible region, with its `restore`. */
 export type Source<E, R = never> = (
