@@ -54,7 +54,7 @@ const decisionOf = (event: LedgerEvent): Decision | undefined => {
           ...about,
           tone: "warn",
           amount: String(event.actual),
-          note: `${reserved} held, ${words(event.policy)}`
+          note: `${reserved} held`
         }
       }
       if (event._tag === "Committed") {
