@@ -21,8 +21,8 @@ A budget authority for development, for clients of any language. Budgets live in
   --budget SCOPE=AMOUNT   a budget, such as tenant:acme=10usd or tenant:acme/agent:x=50000tokens; may be repeated.
                           Units: usd (dollars, up to 8 decimals), tokens, credits, points. Without
                           any: tenant:acme=10usd
-  --data DIR              keep everything in this directory, and go on with what is there; needs libsql, which
-                          npm installs beside effect-cycles. What is there is never changed by --budget
+  --data DIR              keep everything in this directory, and go on with what is there (needs libsql, which npm
+                          installs with effect-cycles). A --budget that changes adds or takes the difference
   --port N                port of the runtime API and of the page (7878); 0 takes a free one
   --admin-port N          port of the admin API (7979)
   --host HOST             where to listen (localhost). Beyond this machine, keys are made up at each start

@@ -21,7 +21,7 @@ import { withHealth, withSite } from "./internal/site.js"
 
 /**
  * `host` is an address to listen on, or `localhost`; a port of 0 takes a free one. `allowedHosts` are names, besides `localhost` and
- * addresses, that the server may be called by. `budgets` are created where there are none yet; `otherwise`, when there would be no budget at
+ * addresses, that the server may be called by. `budgets` are those of `Authority.Options`; `otherwise` stands for them when there would be no budget at
  * all. `adminKey` is the administrator's key. `data` is the directory of the ledger; without it, the ledger is in memory.
  *
  * @since 0.1.0

@@ -110,22 +110,34 @@ describe("the quick start", { timeout: 60_000 }, () => {
       assert.match(other.stderr, /^effect-cycles: the data in [^\n]* cannot be used: [^\n]*has it open[^\n]*\n$/)
     }))
 
-  it.scopedLive("keeps what is there, whatever --budget says, and takes no fallback when there is something", () =>
+  it.scopedLive("goes on with what is there, and takes no fallback when there is something", () =>
     Effect.gen(function*() {
       const data = yield* folder
-      const greet = (...args: ReadonlyArray<string>) =>
+      const greet = (
+        args: ReadonlyArray<string>,
+        during: (server: Server) => Effect.Effect<unknown> = () => Effect.void
+      ) =>
         Effect.scoped(Effect.gen(function*() {
-          const { child, ended } = yield* dev(["--data", data, ...args])
-          child.kill("SIGTERM")
-          const { code, stderr, stdout } = yield* ended
+          const server = yield* dev(["--data", data, ...args])
+          yield* during(server)
+          server.child.kill("SIGTERM")
+          const { code, stderr, stdout } = yield* server.ended
           assert.deepStrictEqual([code, stderr], [143, ""])
           return stdout.split("\n").filter((line) => line.startsWith("  tenant:"))
         }))
-      assert.deepStrictEqual(yield* greet("--budget", "tenant:globex=5usd"), ["  tenant:globex   $5.00"])
-      assert.deepStrictEqual(yield* greet(), ["  tenant:globex   $5.00"])
-      assert.deepStrictEqual(yield* greet("--budget", "tenant:globex=7usd", "--budget", "tenant:globex=7tokens"), [
+      const more = ["--budget", "tenant:globex=7usd", "--budget", "tenant:globex=7tokens"]
+      assert.deepStrictEqual(yield* greet(["--budget", "tenant:globex=5usd"]), ["  tenant:globex   $5.00"])
+      assert.deepStrictEqual(yield* greet([]), ["  tenant:globex   $5.00"])
+      const fund = ({ adminUrl }: Server) =>
+        ask(`${adminUrl}/v1/admin/budgets/fund?scope=tenant:globex&unit=USD_MICROCENTS&tenant_id=globex`, {
+          method: "POST",
+          headers: { "x-admin-api-key": "admin-bootstrap-key" },
+          body: { operation: "CREDIT", amount: usd(100_000_000) }
+        })
+      assert.deepStrictEqual(yield* greet(more, fund), ["  tenant:globex   7 tokens", "  tenant:globex   $7.00"])
+      assert.deepStrictEqual(yield* greet(more), [
         "  tenant:globex   7 tokens",
-        "  tenant:globex   $5.00 (as it was: not changed to $7.00)"
+        "  tenant:globex   $8.00 (--budget says $7.00)"
       ])
     }))
 

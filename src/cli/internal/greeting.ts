@@ -40,7 +40,7 @@ const budgetLine = (asked: ReadonlyArray<Budget>) => ({ allocated, remaining, sc
   const other = asked.find((budget) => budget.scope === scope && budget.allocated.unit === unit)?.allocated
   return `  ${scope}   ${allocated}` +
     (remaining.amount === allocated.amount ? "" : `, ${remaining} left`) +
-    (other === undefined || other.amount === allocated.amount ? "" : ` (as it was: not changed to ${other})`)
+    (other === undefined || other.amount === allocated.amount ? "" : ` (--budget says ${other})`)
 }
 
 /** The text, without a line feed at its end. */
