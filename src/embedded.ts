@@ -3,6 +3,7 @@
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -74,6 +75,16 @@ export const layerAuthority: (options: Room.Options) => Layer.Layer<Room.Authori
 export const layerAuthorityStored: (
   options: Room.Options
 ) => Layer.Layer<Room.Authority, InvalidInput | LedgerStoreError, LedgerStore> = Room.layerStored
+
+/**
+ * Lets holds expire in time while nobody asks the authority; every 5 seconds when absent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSweeper: (
+  every?: Duration.DurationInput
+) => Layer.Layer<never, never, Room.Authority> = Room.layerSweeper
 
 /**
  * An `HttpClient` that the authority answers on the caller's fiber, without a socket.

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { Amount, Unit } from "../protocol/Amount.js"
 import type { Caps } from "../protocol/Caps.js"
@@ -132,6 +133,8 @@ export interface Service {
   /** The public keys of the signer, when evidence is kept. */
   readonly jwks: Option.Option<EvidenceJwks>
   readonly observe: (options?: ObserveOptions) => Stream.Stream<LedgerEvent>
+  /** Lets expire what is over by now, though nobody asks for it; `layerSweeper` does so again and again. */
+  readonly sweep: Effect.Effect<void>
   /** Creates or replaces a budget. `InvalidInput` when the options contradict each other. */
   readonly putBudget: (options: BudgetOptions) => Effect.Effect<BudgetView, InvalidInput | Refusal>
   /** Removes a budget. `NOT_FOUND` when there is none. */
@@ -232,6 +235,7 @@ const build = (options: Options, store: Store): Effect.Effect<Service, InvalidIn
       observe,
       envelope,
       jwks,
+      sweep: look(() => undefined),
       budgets: look(() => budgetsOf(state).map(view).sort(byScope)),
       reservations: look(() => Array.from(reservationsOf(state)).sort(byAge).map(detail)),
       active: look(() => Array.from(state.active.values()).sort(byAge).reverse().map(detail)),
@@ -352,3 +356,17 @@ export const layer = (options: Options): Layer.Layer<Authority, InvalidInput> =>
 export const layerStored = (
   options: Options
 ): Layer.Layer<Authority, InvalidInput | LedgerStoreError, LedgerStore> => Layer.effect(Authority, makeStored(options))
+
+/**
+ * Lets holds expire in time, and forgets what is old, while nobody asks the authority: without it that happens with the next question, which
+ * gets the same answer. Wanted where somebody looks at the store or at memory. Every 5 seconds when absent; ends with its scope.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSweeper = (
+  every: Duration.DurationInput = Duration.seconds(5)
+): Layer.Layer<never, never, Authority> =>
+  Layer.scopedDiscard(
+    Effect.flatMap(Authority, ({ sweep }) => Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(every))))
+  )
