@@ -11,6 +11,7 @@ const topics: Readonly<Record<string, () => Promise<{ readonly topic: Topic }>>>
   calls: () => import("./calls.js"),
   heartbeats: () => import("./heartbeats.js"),
   journal: () => import("./journal.js"),
+  ledger: () => import("./ledger.js"),
   store: () => import("./store.js")
 }
 
