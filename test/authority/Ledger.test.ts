@@ -93,6 +93,9 @@ const throughText = (change: Rows.RowChange): Rows.RowChange => {
   return { ...change, row: Schema.decodeUnknownSync(codec)(JSON.parse(text)) } as Rows.RowChange
 }
 
+/** Each law is tried this many times; `LEDGER_RUNS=2000` for a long look. */
+const law = { timeout: 60_000, fastCheck: { numRuns: Number(process.env["LEDGER_RUNS"] ?? 40) } }
+
 describe("any commands, in any order", () => {
   it.prop("give the answers of the naive model, and leave its figures", [anySteps], ([steps]) => {
     const model = makeModel()
@@ -101,7 +104,7 @@ describe("any commands, in any order", () => {
       assert.strictEqual(wordsOf(command, outcome), model.run(command, now))
       assert.deepStrictEqual(new Map(after.budgets.map((budget) => [budget.scope, shown([budget])])), model.figures())
     })
-  })
+  }, law)
 
   it.prop("keep the figures of every budget together", [anySteps], ([steps]) => {
     play(steps, ({ after }) => {
@@ -111,7 +114,7 @@ describe("any commands, in any order", () => {
         assert.strictEqual(budget.reserved, heldOn(after, budget))
       }
     })
-  })
+  }, law)
 
   it.prop("change nothing when they are refused", [anySteps], ([steps]) => {
     play(steps, ({ after, before, changes, outcome }) => {
@@ -119,7 +122,7 @@ describe("any commands, in any order", () => {
       assert.deepStrictEqual(after, before)
       assert.isEmpty(changes)
     })
-  })
+  }, law)
 
   it.prop("give the same answer to the same command, and change nothing the second time", [anySteps], ([steps]) => {
     play(steps, ({ after, command, now, outcome, state }) => {
@@ -130,7 +133,7 @@ describe("any commands, in any order", () => {
       assert.isEmpty(changes)
       assert.deepStrictEqual(Ledger.rowsOf(state), after)
     })
-  })
+  }, law)
 
   it.prop("never hold or owe more than there is", [agentSteps], ([steps]) => {
     play(steps, ({ after, before, command, outcome }) => {
@@ -145,7 +148,7 @@ describe("any commands, in any order", () => {
         if (budgetedScopes.includes(budget.scope)) assert.isTrue(remaining(budget) >= 0n)
       }
     })
-  })
+  }, law)
 
   it.prop("are told by their changes alone: the rows again, through text, and the same answers from then on", [
     anySteps,
@@ -172,7 +175,7 @@ describe("any commands, in any order", () => {
       assert.strictEqual(wordsOf(command, Ledger.step(opened, command, now)), wordsOf(command, run(command)))
     }
     assert.deepStrictEqual(sorted(Ledger.rowsOf(opened)), sorted(Ledger.rowsOf(state)))
-  })
+  }, law)
 
   it.prop("end with nothing held when time has passed", [anySteps], ([steps]) => {
     const end = play(steps, () => {})
@@ -182,7 +185,7 @@ describe("any commands, in any order", () => {
     assert.isEmpty(end.deadlines)
     Ledger.advance(end, 0)
     assert.strictEqual(end.active.size, 0)
-  })
+  }, law)
 })
 
 const subject = { tenant: "acme" }
