@@ -1,7 +1,6 @@
 /**
  * Guarded calls as a program makes them, on the node entry and on the portable one, with a journal of choice.
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Amount, Cycles, guarded, Journal } from "effect-cycles"
 import { layerJournal, Transport } from "effect-cycles/node"
 import * as Effect from "effect/Effect"
@@ -10,6 +9,7 @@ import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import { layerFetch } from "../../../src/client/internal/fetchClient.js"
 import type { Settings, Way } from "./bench.js"
 
 const apiKey = "cyc_bench_key_of_acme"
@@ -62,7 +62,7 @@ const listening = Layer.unwrapEffect(Effect.map(Effect.tracer, ({ context, span 
 /** `entry` is `node` or `portable`; `tracer` is 1 when one listens. */
 export const layerOf = (settings: Settings): Layer.Layer<Cycles> => {
   const { baseUrl, entry, tracer } = settings
-  const transport = entry === "node" ? Transport.layer() : FetchHttpClient.layer
+  const transport = entry === "node" ? Transport.layer() : layerFetch
   const live = Cycles.layer({ baseUrl: String(baseUrl), apiKey, subject: { tenant: "acme" } }).pipe(
     Layer.provide([transport, journalOf(settings)]),
     Layer.orDie
