@@ -81,7 +81,9 @@ export const makeWith = (
     const marked = yield* Mark.read(fs, folder.mark)
     const writeMark = yield* Mark.writer(fs, folder.mark)
     if (Option.isSome(marked)) yield* writeMark({ ...marked.value, pid })
-    const { commit, ...content } = yield* Database.open(folder.database, versions, expect(folder.database, marked))
+    const isHalfMade = yield* Effect.orElseSucceed(fs.exists(`${folder.database}-journal`), () => false)
+    const checked = expect(folder.database, marked)
+    const { commit, ...content } = yield* Database.open(folder.database, versions, isHalfMade, checked)
     yield* writeMark({ sequence: content.tip.sequence, pid })
     const { ledger, places } = yield* readLedger(folder.database, content)
     let unread: Rows | undefined = ledger

@@ -41,7 +41,7 @@ const of = (tokens: number, more: Partial<Authority.BudgetOptions> = {}): Author
   ...more
 })
 
-describe("layerAuthority", () => {
+describe("layerAuthority", { timeout: 30_000 }, () => {
   it.scopedLive("what one run has spent is spent in the next, to the last token", () =>
     Effect.gen(function*() {
       const directory = yield* temporary

@@ -45,7 +45,7 @@ describe("a ledger and its processes", () => {
       yield* third.said("done")
       yield* third.kill
       assert.deepStrictEqual(yield* read(directory), model([...appends(1, 10), ...appends(2, 10)].flat()))
-    }), 30_000)
+    }), 60_000)
 
   it.scopedLive("without libsql it says what to install", () =>
     Effect.gen(function*() {
@@ -54,7 +54,7 @@ describe("a ledger and its processes", () => {
       assert.include(yield* worker.said("refused"), "refused notInstalled")
       assert.include(worker.lines[0], "install it with: npm i libsql@")
       assert.deepStrictEqual(readdirSync(directory), [])
-    }), 30_000)
+    }), 60_000)
 
   it.scopedLive(
     "on a disk without room an append fails, and all later ones; what succeeded is there",
@@ -89,10 +89,10 @@ describe("a ledger and its processes", () => {
         assert.strictEqual(yield* worker.ended, 0)
         chmodSync(directory, 0o700)
         assert.deepStrictEqual(content(), before)
-      }), 30_000)
+      }), 60_000)
   }
 
-  const flips = Number(process.env.STORE_FLIPS ?? 12)
+  const flips = Number(process.env.STORE_FLIPS ?? 8)
 
   /** Places in every file, the first and the last byte among them. */
   const places = (directory: string) =>

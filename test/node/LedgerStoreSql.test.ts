@@ -49,7 +49,7 @@ const sql = (file: string, ...statements: ReadonlyArray<string>) =>
     db.close()
   })
 
-describe("LedgerStoreSql", () => {
+describe("LedgerStoreSql", { timeout: 30_000 }, () => {
   for (const seed of [1, 2, 3]) {
     it.scoped(`gives back what was appended, exactly (seed ${seed})`, () =>
       Effect.gen(function*() {
@@ -247,6 +247,24 @@ describe("LedgerStoreSql", () => {
       assert.isBelow(Math.max(...sizes), 2.6 * (sizes[0] ?? 0))
       yield* session(directory, ({ rows }) => Effect.sync(() => assert.lengthOf(rows.audits, 2000)))
     }).pipe(run), 30_000)
+
+  it.scoped("what a crash left of its first moments is taken back", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const root = yield* temporary
+      const file = join(root, "ledger.db")
+      const db = new Database(file)
+      db.exec("PRAGMA cache_size = 1; BEGIN; CREATE TABLE rows (n INTEGER PRIMARY KEY, body TEXT)")
+      for (let n = 0; n < 200; n++) db.exec(`INSERT INTO rows VALUES (${n}, '${"x".repeat(1000)}')`)
+      const directory = join(root, "ledger")
+      yield* fs.makeDirectory(directory)
+      for (const name of ["ledger.db", "ledger.db-journal"]) yield* fs.copyFile(join(root, name), join(directory, name))
+      db.exec("ROLLBACK")
+      db.close()
+      assert.isAbove(Number((yield* fs.stat(join(directory, "ledger.db"))).size), 0)
+      const right = yield* write(directory, 1)
+      assert.deepStrictEqual(yield* read(directory), right)
+    }).pipe(run))
 
   it.scoped("is read once, and not written after its end", () =>
     Effect.gen(function*() {

@@ -28,7 +28,7 @@ const gates = Effect.gen(function*() {
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 
-describe("group commit", () => {
+describe("group commit", { timeout: 30_000 }, () => {
   it.scoped("what is appended in one turn, and while a group is written, shares a write, in order", () =>
     Effect.gen(function*() {
       const { groups, next, write } = yield* gates

@@ -88,10 +88,13 @@ const check = (file: string, db: Sqlite.Sqlite, version: Version): Effect.Effect
     return { rows, tip }
   })
 
-/** Through a connection that cannot write: a database that is refused stays as it is. */
-const inspect = (file: string, known: Version) =>
+/**
+ * Through a connection that cannot write, so a database that is refused stays as it is. Only what a crash left of the first moments of a
+ * database, before it had a log, has to be taken back first.
+ */
+const inspect = (file: string, known: Version, isHalfMade: boolean) =>
   Effect.scoped(Effect.gen(function*() {
-    const db = yield* Sqlite.open(file, `${pathToFileURL(file).href}?mode=ro`)
+    const db = yield* Sqlite.open(file, isHalfMade ? file : `${pathToFileURL(file).href}?mode=ro`)
     const version = yield* versionOf(file, db, known)
     return { version, content: version === 0 ? { rows: [], tip: Rows.noTip } : yield* check(file, db, version) }
   }))
@@ -176,11 +179,12 @@ const committer = (file: string, db: Sqlite.Sqlite, version: Version) =>
 export const open = (
   file: string,
   migrations: ReadonlyArray<Migration>,
+  isHalfMade: boolean,
   checked: (tip: Rows.Tip) => Effect.Effect<void, StoreError>
 ): Effect.Effect<Database, StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const version = latest(migrations)
-    const before = yield* inspect(file, version)
+    const before = yield* inspect(file, version, isHalfMade)
     yield* checked(before.content.tip)
     const db = yield* Sqlite.open(file, file)
     const [mode] = yield* db.all("PRAGMA journal_mode = WAL")

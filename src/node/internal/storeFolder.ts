@@ -24,7 +24,8 @@ const loose = 0o077
 export const unwritable = (file: string) => ({ message }: PlatformError): StoreError =>
   storeError("unwritable", sanitize(message), file)
 
-const because = (reason: string) => (error: PlatformError): boolean =>
+/** Whether the system gives this reason. */
+export const because = (reason: string) => (error: PlatformError): boolean =>
   error._tag === "SystemError" && error.reason === reason
 
 /** A file with several names could be locked under one and written under another. One that is not there is fine. */
@@ -58,7 +59,8 @@ export const open = (directory: string): Effect.Effect<Folder, StoreError, FileS
     const real = yield* orUnwritable(fs.realPath(wanted))
     const at = (name: string) => path.join(real, name)
     const [database, lock, mark] = [at("ledger.db"), at("ledger.lock"), at("ledger.mark")]
-    yield* Effect.forEach([lock, database, `${database}-wal`, `${database}-shm`, mark], (file) => checkFile(fs, file))
+    const beside = ["-wal", "-shm", "-journal"].map((end) => `${database}${end}`)
+    yield* Effect.forEach([lock, database, mark, ...beside], (file) => checkFile(fs, file))
     for (const file of [lock, database]) {
       // Never opened when it is there: closing it would end the locks that this process has on it.
       yield* Effect.scoped(fs.open(file, { flag: "wx", mode: 0o600 })).pipe(

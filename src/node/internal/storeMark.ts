@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { crc32 } from "node:zlib"
 import { type StoreError, storeError } from "./storeError.js"
-import { unwritable } from "./storeFolder.js"
+import { because, unwritable } from "./storeFolder.js"
 
 export interface Mark {
   /** Every group up to this one is in the database. */
@@ -45,7 +45,7 @@ export const writer = (
   Effect.map(
     // Neither truncates: a mark is always whole.
     fs.open(file, { flag: "r+" }).pipe(
-      Effect.catchAll(() => fs.open(file, { flag: "wx+", mode: 0o600 })),
+      Effect.catchIf(because("NotFound"), () => fs.open(file, { flag: "wx+", mode: 0o600 })),
       Effect.mapError(unwritable(file))
     ),
     (handle: File) => (mark) =>
