@@ -247,8 +247,9 @@ const better = (self: Reading, that: Reading): Reading => {
  *
  * interface Delta { readonly text: string; readonly tokens?: number }
  *
- * const meter = UsageMeter.final((delta: Delta) => delta.tokens === undefined ? undefined : Amount.tokens(delta.tokens)).pipe(
- *   UsageMeter.orElse(UsageMeter.estimated(UsageMeter.incremental(({ text }) => Amount.tokens(Math.ceil(text.length / 4)))))
+ * const meter = UsageMeter.orElse(
+ *   UsageMeter.final((delta: Delta) => delta.tokens === undefined ? undefined : Amount.tokens(delta.tokens)),
+ *   UsageMeter.estimated(UsageMeter.incremental(({ text }: Delta) => Amount.tokens(Math.ceil(text.length / 4))))
  * )
  * ```
  *

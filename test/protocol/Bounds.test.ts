@@ -5,7 +5,7 @@ import { inspect } from "node:util"
 import { Action } from "../../src/protocol/Action.js"
 import { BalanceFilter } from "../../src/protocol/Balance.js"
 import { Decision, ReasonCode } from "../../src/protocol/Decision.js"
-import { EvidenceEnvelope, EvidenceId, EvidenceJwks, EvidenceRef } from "../../src/protocol/Evidence.js"
+import { EvidenceEnvelope, EvidenceId, EvidenceJwk, EvidenceJwks, EvidenceRef } from "../../src/protocol/Evidence.js"
 import { IdempotencyKey } from "../../src/protocol/Idempotency.js"
 import { Metrics } from "../../src/protocol/Metrics.js"
 import { OveragePolicy, ReleaseRequest, ReservationId, ReservationStatus } from "../../src/protocol/Reservation.js"
@@ -177,19 +177,22 @@ describe("evidence documents", () => {
   })
 
   it("a key may have no end", () => {
-    const is = reads(EvidenceJwks)
-    check(is, [
-      { keys: [] },
-      { keys: [jwk] },
-      { keys: [{ ...jwk, cycles_exp_ms: null, alg: "EdDSA", status: "retired", use: "sig" }], more: 1 },
-      { keys: [{ ...jwk, cycles_exp_ms: 5 }] }
+    check(reads(EvidenceJwk), [
+      jwk,
+      { ...jwk, cycles_exp_ms: null, alg: "EdDSA", status: "retired", use: "sig" },
+      { ...jwk, cycles_exp_ms: 5 }
     ], [
-      {},
-      { keys: [{ ...jwk, kty: "RSA" }] },
-      { keys: [{ ...jwk, cycles_exp_ms: 1.5 }] },
-      { keys: [{ ...jwk, cycles_nbf_ms: null }] },
-      { keys: [{ ...jwk, status: "old" }] }
+      { ...jwk, kty: "RSA" },
+      { ...jwk, cycles_exp_ms: 1.5 },
+      { ...jwk, cycles_nbf_ms: null },
+      { ...jwk, status: "old" }
     ])
+  })
+
+  it("a key of another kind does not take the set with it", () => {
+    check(reads(EvidenceJwks), [{ keys: [] }, { keys: [jwk, { ...jwk, kty: "RSA" }], more: 1 }], [{}, { keys: ["k"] }, {
+      keys: jwk
+    }])
   })
 })
 

@@ -1,0 +1,56 @@
+import { assert, describe, it } from "@effect/vitest"
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const config = join(root, "test/tsconfig.json")
+
+/** The examples of a file of `src`, each as a module that lies beside the examples of the repository. */
+const examplesOf = (file: string): ReadonlyArray<readonly [name: string, code: string]> => {
+  const text = readFileSync(join(root, "src", file), "utf8")
+  return Array.from(text.matchAll(/^ *\* @example\n *\* ```ts\n(.*?)^ *\* ```$/gms), ({ 1: block = "", index }) => {
+    const line = text.slice(0, index).split("\n").length
+    const code = block.replace(/^ *\* ?/gm, "")
+    return [join(root, "examples", `${file.replaceAll("/", "-").replace(/\.ts$/, "")}-${line}.ts`), code]
+  })
+}
+
+const examples = new Map(
+  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => file.endsWith(".ts"))
+    .flatMap(examplesOf)
+)
+
+const problems = (): ReadonlyArray<string> => {
+  const { config: raw } = ts.readConfigFile(config, ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent(raw, ts.sys, dirname(config))
+  const base = ts.createCompilerHost({ ...options, noEmit: true })
+  const host: ts.CompilerHost = {
+    ...base,
+    fileExists: (file) => examples.has(file) || base.fileExists(file),
+    readFile: (file) => examples.get(file) ?? base.readFile(file),
+    getSourceFile: (file, version, ...rest) => {
+      const code = examples.get(file)
+      return code === undefined
+        ? base.getSourceFile(file, version, ...rest)
+        : ts.createSourceFile(file, code, version, true)
+    }
+  }
+  const program = ts.createProgram([...examples.keys()], { ...options, noEmit: true, composite: false }, host)
+  return [...examples.keys()].flatMap((name) => {
+    const file = program.getSourceFile(name)
+    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(({ messageText }) =>
+      `${name.slice(root.length)}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`
+    )
+  })
+}
+
+describe("examples in docstrings", () => {
+  it("compile", () => {
+    assert.isAbove(examples.size, 10)
+    assert.deepStrictEqual(problems(), [])
+  }, 120_000)
+})
