@@ -203,6 +203,65 @@ export const final = <A>(weigh: Weigh<A>): Meter<A> =>
     read: (amount) => amount === undefined ? Reading.Absent() : Reading.Final({ amount, source: "usage" })
   })
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PricedOptions<A, U, E, R> extends MeterOptions<A> {
+  /** The usage after an element, from the usage before it; `undefined` while nothing is known. */
+  readonly follow: (usage: U | undefined, element: A) => U | undefined
+  /** What complete usage costs. Where it fails, `costSoFar` is asked. */
+  readonly cost: (usage: U) => Effect.Effect<Amount, E, R>
+  /** What usage that may be a part costs at least. Default `cost`. */
+  readonly costSoFar?: ((usage: U) => Effect.Effect<Amount, E, R>) | undefined
+}
+
+/**
+ * Usage of any shape, followed over the elements and priced when the stream ends.
+ *
+ * @example
+ * ```ts
+ * import { Prices, Usage, UsageMeter } from "effect-cycles"
+ *
+ * const model = "claude-sonnet-4-5"
+ * const meter = UsageMeter.priced({
+ *   follow: Usage.followAnthropic,
+ *   cost: (usage) => Prices.cost(model, Usage.fromAnthropic(usage)),
+ *   costSoFar: (usage) => Prices.costSoFar(model, Usage.fromAnthropic(usage)),
+ *   isLast: ({ type }) => type === "message_stop"
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const priced = <A, U, E = never, R = never>(
+  { cost, costSoFar = cost, follow, isLast }: PricedOptions<A, U, E, R>
+): Meter<A, R> => ({
+  start: () => {
+    let usage: U | undefined
+    let complete = false
+    return {
+      add: (element) => {
+        usage = follow(usage, element)
+        if (isLast !== undefined && isLast(element)) complete = true
+      },
+      read: (ended) => {
+        if (usage === undefined) return Reading.Absent()
+        const soFar = Effect.map(costSoFar(usage), (amount) => Reading.Partial({ amount, source: "usage" }))
+        return Effect.orDie(
+          complete || (ended && isLast === undefined)
+            ? Effect.orElse(
+              Effect.map(cost(usage), (amount) => Reading.Final({ amount, source: "usage" })),
+              () => soFar
+            )
+            : soFar
+        )
+      }
+    }
+  }
+})
+
 const asEstimate = (reading: Reading): Reading =>
   reading._tag === "Absent" ? reading : { ...reading, source: "estimate" }
 
@@ -249,6 +308,7 @@ const better = (self: Reading, that: Reading): Reading => {
  *
  * const meter = UsageMeter.orElse(
  *   UsageMeter.final((delta: Delta) => delta.tokens === undefined ? undefined : Amount.tokens(delta.tokens)),
+ *   UsageMeter.final(({ tokens }: Delta) => tokens === undefined ? undefined : Amount.tokens(tokens)),
  *   UsageMeter.estimated(UsageMeter.incremental(({ text }: Delta) => Amount.tokens(Math.ceil(text.length / 4))))
  * )
  * ```
