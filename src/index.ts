@@ -4,10 +4,10 @@
 export type { Client, Reply } from "./client/Client.js"
 export * as CyclesConfig from "./client/CyclesConfig.js"
 export { EvidenceVerdict, verifyEvidence, type VerifyEvidenceOptions } from "./client/verifyEvidence.js"
+export * as AbortableStream from "./guard/AbortableStream.js"
 export * as CircuitBreaker from "./guard/CircuitBreaker.js"
 export { CurrentRung, degradePlan, type PlanRung } from "./guard/degradePlan.js"
 export * as Enforce from "./guard/Enforce.js"
-export * as AbortableStream from "./guard/AbortableStream.js"
 export { evaluate, type EvaluateError, Evaluation } from "./guard/evaluate.js"
 export { type Actual, guarded, type GuardOptions } from "./guard/guarded.js"
 export {

@@ -107,7 +107,11 @@ const promises = (after: Aftermath) => {
     assert.isTrue(allowed(story, said), about)
     switch (said._tag) {
       case "Committed":
-        assert.strictEqual(said.via !== "parent" && said.via !== "none" && place?.[said.via]?.charged, said.charged.amount, about)
+        assert.strictEqual(
+          said.via !== "parent" && said.via !== "none" && place?.[said.via]?.charged,
+          said.charged.amount,
+          about
+        )
         break
       case "Pending":
         assert.isTrue(place !== undefined, about)

@@ -138,7 +138,7 @@ describe("drain", () => {
     }).pipe(Effect.provide(embedded())))
 
   it.live(
-    "1000 aborts: no more than the bound at once, no longer than the bound, and every one settled",
+    `${aborts} aborts: no more than the bound at once, no longer than the bound, and every one settled`,
     () =>
       Effect.gen(function*() {
         const { onSettled, seen } = book()
