@@ -308,7 +308,6 @@ const better = (self: Reading, that: Reading): Reading => {
  *
  * const meter = UsageMeter.orElse(
  *   UsageMeter.final((delta: Delta) => delta.tokens === undefined ? undefined : Amount.tokens(delta.tokens)),
- *   UsageMeter.final(({ tokens }: Delta) => tokens === undefined ? undefined : Amount.tokens(tokens)),
  *   UsageMeter.estimated(UsageMeter.incremental(({ text }: Delta) => Amount.tokens(Math.ceil(text.length / 4))))
  * )
  * ```

@@ -173,6 +173,8 @@ describe("drain", () => {
         assert.isAtLeast(seen.length, aborts - 50)
         yield* more.open
         assert.isTrue(yield* Cycles.flush)
+        // A stream is closed beside its settlement, which does not wait for it.
+        yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => open === 0, times: 500 })
         assert.strictEqual(open, 0)
         assert.strictEqual(seen.length, aborts)
         const charged = seen.map((settlement) =>
