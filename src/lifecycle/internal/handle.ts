@@ -4,14 +4,14 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import * as Ref from "effect/Ref"
 import { monotonicNanos } from "../../client/internal/monotonic.js"
 import { Amount } from "../../protocol/Amount.js"
 import { ActualUnknown } from "../ActualUnknown.js"
 import type { LeaseHandle } from "../Lease.js"
 import type { Reservation } from "../Reservation.js"
-import { resolve } from "../ReserveOptions.js"
+import { type Resolvable, resolve } from "../ReserveOptions.js"
 import * as Settlement from "../Settlement.js"
 import { UsageError } from "../UsageError.js"
 import type { Allocation } from "./allocation.js"
@@ -65,155 +65,272 @@ export interface Open {
 const plus = (self: Amount, n: bigint): Amount =>
   Either.getOrElse(Amount.add(self, new Amount({ unit: self.unit, amount: n })), () => self)
 
-export const openOn = (backing: Backing, allocation: Allocation): Effect.Effect<Open> =>
-  Effect.gen(function*() {
-    const { facts, lease } = backing
-    const { unit } = facts.estimate
-    allocation.holder = backing
-    const opened = yield* monotonicNanos
-    const draft = yield* Ref.make(empty)
-    const remember = (change: Partial<Draft>) => Ref.update(draft, (draft) => ({ ...draft, ...change }))
-    const first = yield* Deferred.make<Settlement.Settlement>()
-    const final = yield* Deferred.make<Settlement.Settlement>()
-    const claimed = yield* Ref.make(false)
+/** What the authority is told of the end, and the arithmetic of it. It is changed in place: of ten thousand open holds, each object counts. */
+class Hold {
+  draft: Draft = empty
+  #claimed = false
+  #first: Deferred.Deferred<Settlement.Settlement> | undefined
+  #final: Deferred.Deferred<Settlement.Settlement> | undefined
+  readonly backing: Backing
+  readonly allocation: Allocation
+  readonly opened: bigint
 
-    const once = (run: Effect.Effect<Settlement.Settlement>) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(Ref.getAndSet(claimed, true), (late) =>
-          late
-            ? restore(Deferred.await(first))
-            : Effect.onExit(Effect.zipRight(lease.end, run), (exit) => Deferred.done(first, exit)))
+  constructor(backing: Backing, allocation: Allocation, opened: bigint) {
+    this.backing = backing
+    this.allocation = allocation
+    this.opened = opened
+  }
+
+  /** Gets the settlement of the first end. */
+  get first() {
+    return this.#first ??= Deferred.unsafeMake<Settlement.Settlement>(FiberId.none)
+  }
+
+  /** Gets the settlement that stays. */
+  get final() {
+    return this.#final ??= Deferred.unsafeMake<Settlement.Settlement>(FiberId.none)
+  }
+
+  once(run: Effect.Effect<Settlement.Settlement>): Effect.Effect<Settlement.Settlement> {
+    return Effect.uninterruptibleMask((restore) => {
+      if (this.#claimed) return restore(Deferred.await(this.first))
+      this.#claimed = true
+      return Effect.onExit(
+        Effect.zipRight(this.backing.lease.end, run),
+        (exit) => Deferred.done(this.first, exit)
       )
-
-    const amount = (n: bigint): Amount => new Amount({ unit, amount: n })
-
-    const use = (own: Amount) =>
-      Effect.sync(() => {
-        if (own.unit === unit) allocation.use(own.amount)
-      })
-
-    const setUsage = (known: Known) => Effect.zipRight(use(known.amount), remember({ usage: Option.some(known) }))
-
-    /** Records what the work itself used, and what its children did. */
-    const record = (own: Amount, source: Settlement.ActualSource, more: CommitOptions = {}) =>
-      Effect.gen(function*() {
-        yield* use(own)
-        const { measured, metadata, metrics } = yield* Ref.get(draft)
-        const elapsed = (yield* monotonicNanos) - opened
-        const latencyMs = Number((elapsed + 500_000n) / 1_000_000n)
-        const { spenders, used } = allocation.children
-        const actual = own.unit === unit ? plus(own, used) : own
-        const isCounted = allocation.end(own.unit === unit ? actual.amount : undefined)
-        const spend: Settlement.Spend = {
-          actual,
-          source,
-          onRejected: backing.onRejected,
-          metrics: [measured.metrics, metrics, more.metrics].reduce(completed, { latencyMs }),
-          metadata: {
-            ...measured.metadata,
-            ...metadata,
-            ...more.metadata,
-            ...(source === "estimate" && { actual_source: "estimate" }),
-            ...(spenders > 0 && { own: own.toJSON().amount, children: amount(used).toJSON().amount })
-          }
-        }
-        return yield* backing.record(spend, final, isCounted && own.unit === unit)
-      })
-
-    /** What the work and its children are known to have used, as what the work itself did. */
-    const metered = ({ usage }: Draft): Option.Option<Known> =>
-      Option.orElse(usage, () =>
-        allocation.isMetered ? Option.some<Known>({ amount: amount(allocation.own), source: "usage" }) : Option.none())
-
-    /** The hold less what children used: what is recorded of work that does not say. */
-    const rest = () => {
-      const rest = facts.estimate.amount - allocation.children.used
-      return amount(rest > 0n ? rest : 0n)
-    }
-
-    const abandoned = (error: ActualUnknown): Settlement.Settlement =>
-      Settlement.Settlement.Unreleased({ reservationId: facts.id, reason: "actual_unknown", error })
-
-    const abandon = Effect.gen(function*() {
-      if (Option.isSome(metered(yield* Ref.get(draft)))) {
-        return Option.none()
-      }
-      const error = new ActualUnknown({ reservationId: facts.id })
-      const end = Effect.suspend(() => {
-        allocation.end(undefined)
-        return Effect.tap(Effect.succeed(abandoned(error)), (settlement) =>
-          Deferred.succeed(final, settlement))
-      })
-      const settlement = yield* once(end)
-      return Option.liftPredicate(error, () =>
-        settlement._tag === "Unreleased" && settlement.error === error)
     })
+  }
 
-    const giveBack = (reason: string) =>
-      Effect.suspend(() => {
-        allocation.end(undefined)
-        return backing.giveBack(reason, final)
+  amount(n: bigint): Amount {
+    return new Amount({ unit: this.backing.facts.estimate.unit, amount: n })
+  }
+
+  use(own: Amount): void {
+    if (own.unit === this.backing.facts.estimate.unit) this.allocation.use(own.amount)
+  }
+
+  remember(change: Partial<Draft>): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.draft = { ...this.draft, ...change }
+    })
+  }
+
+  setUsage(known: Known): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.use(known.amount)
+      return this.remember({ usage: Option.some(known) })
+    })
+  }
+
+  /** Records what the work itself used, and what its children did. */
+  record(own: Amount, source: Settlement.ActualSource, more: CommitOptions = {}): Effect.Effect<Settlement.Settlement> {
+    return Effect.flatMap(monotonicNanos, (now) => {
+      const { allocation, backing, draft: { measured, metadata, metrics } } = this
+      const { unit } = backing.facts.estimate
+      this.use(own)
+      const latencyMs = Number((now - this.opened + 500_000n) / 1_000_000n)
+      const { spenders, used } = allocation.children
+      const actual = own.unit === unit ? plus(own, used) : own
+      const isCounted = allocation.end(own.unit === unit ? actual.amount : undefined)
+      const spend: Settlement.Spend = {
+        actual,
+        source,
+        onRejected: backing.onRejected,
+        metrics: [measured.metrics, metrics, more.metrics].reduce(completed, { latencyMs }),
+        metadata: {
+          ...measured.metadata,
+          ...metadata,
+          ...more.metadata,
+          ...(source === "estimate" && { actual_source: "estimate" }),
+          ...(spenders > 0 && { own: own.toJSON().amount, children: this.amount(used).toJSON().amount })
+        }
+      }
+      return backing.record(spend, this.final, isCounted && own.unit === unit)
+    })
+  }
+
+  /** What the work and its children are known to have used, as what the work itself did. */
+  get metered(): Option.Option<Known> {
+    return Option.orElse(this.draft.usage, () =>
+      this.allocation.isMetered
+        ? Option.some<Known>({ amount: this.amount(this.allocation.own), source: "usage" })
+        : Option.none())
+  }
+
+  /** The hold less what children used: what is recorded of work that does not say. */
+  get rest(): Amount {
+    const rest = this.backing.facts.estimate.amount - this.allocation.children.used
+    return this.amount(rest > 0n ? rest : 0n)
+  }
+
+  get abandon(): Effect.Effect<Option.Option<ActualUnknown>> {
+    return Effect.suspend(() => {
+      if (Option.isSome(this.metered)) return Effect.succeedNone
+      const error = new ActualUnknown({ reservationId: this.backing.facts.id })
+      const settlement = Settlement.Settlement.Unreleased({
+        reservationId: this.backing.facts.id,
+        reason: "actual_unknown",
+        error
       })
+      const end = Effect.suspend(() => {
+        this.allocation.end(undefined)
+        return Effect.as(Deferred.succeed(this.final, settlement), settlement)
+      })
+      return Effect.map(this.once(end), (first) => Option.liftPredicate(error, () => first === settlement))
+    })
+  }
 
-    const reservation: Reservation = {
-      ...facts,
-      lease: lease.current,
-      leaseLost: lease.awaitLost,
-      extend: lease.extend,
-      setUsage: (amount) => setUsage({ amount, source: "usage" }),
-      markDispatched: (atLeast) => remember({ dispatched: true, ...(atLeast && { atLeast }) }),
-      setMetrics: (metrics) => Ref.update(draft, (draft) => ({ ...draft, metrics: completed(draft.metrics, metrics) })),
-      setMetadata: (metadata) =>
-        Ref.update(draft, (draft) => ({ ...draft, metadata: { ...draft.metadata, ...metadata } })),
-      commit: (actual, options) =>
-        once(
-          resolve("actual", actual).pipe(
-            Effect.filterOrFail((actual) => actual instanceof Amount, () => new UsageError({ field: "actual" })),
-            Effect.matchEffect({
-              onFailure: () =>
-                Effect.logWarning("The actual is no amount: the estimate is recorded").pipe(
-                  Effect.annotateLogs({ ...logs, reservation: facts.id }),
-                  Effect.zipRight(record(facts.estimate, "estimate", options))
-                ),
-              onSuccess: (actual) => record(actual, "actual", options)
-            })
-          )
-        ),
-      release: (reason = "stream_aborted") => once(giveBack(reason.slice(0, 256))),
-      settlement: Deferred.await(final),
-      remaining: Effect.sync(() => amount(allocation.free)),
-      cost: Effect.sync(() => {
-        const { own, spent } = allocation
-        return { own: amount(own), children: amount(spent - own), inclusive: amount(spent) }
-      }),
-      allocation
-    }
+  giveBack(reason: string): Effect.Effect<Settlement.Settlement> {
+    return Effect.suspend(() => {
+      this.allocation.end(undefined)
+      return this.backing.giveBack(reason, this.final)
+    })
+  }
 
+  commit(actual: Resolvable<Amount>, options?: CommitOptions): Effect.Effect<Settlement.Settlement> {
+    const { estimate, id } = this.backing.facts
+    return this.once(
+      resolve("actual", actual).pipe(
+        Effect.filterOrFail((actual) => actual instanceof Amount, () => new UsageError({ field: "actual" })),
+        Effect.matchEffect({
+          onFailure: () =>
+            Effect.logWarning("The actual is no amount: the estimate is recorded").pipe(
+              Effect.annotateLogs({ ...logs, reservation: id }),
+              Effect.zipRight(this.record(estimate, "estimate", options))
+            ),
+          onSuccess: (actual) => this.record(actual, "actual", options)
+        })
+      )
+    )
+  }
+
+  succeed(actual: Option.Option<Amount>, usageMayBePart: boolean): Effect.Effect<Settlement.Settlement> {
+    return this.once(Effect.suspend(() => {
+      if (Option.isSome(actual)) return this.record(actual.value, "actual")
+      const known = this.metered
+      return Option.isSome(known) && !(usageMayBePart && known.value.amount.amount < this.rest.amount)
+        ? this.record(known.value.amount, known.value.source)
+        : this.record(this.rest, "estimate")
+    }))
+  }
+
+  fail(reason: string): Effect.Effect<Settlement.Settlement> {
+    return this.once(
+      Effect.suspend(() =>
+        Option.match(Option.orElse(spentBy(this.draft, this.rest), () => this.metered), {
+          onNone: () => this.giveBack(reason),
+          onSome: ({ amount, source }) => this.record(amount, source)
+        })
+      )
+    )
+  }
+}
+
+type Facts = Backing["facts"]
+
+/** What the user holds. Its functions need no `this`, and like its effects are made when they are asked for. */
+class Handle implements Reservation {
+  readonly id: Facts["id"]
+  readonly decision: Facts["decision"]
+  readonly caps: Facts["caps"]
+  readonly estimate: Facts["estimate"]
+  readonly reserved: Facts["reserved"]
+  readonly subject: Facts["subject"]
+  readonly action: Facts["action"]
+  readonly scopePath: Facts["scopePath"]
+  readonly affectedScopes: Facts["affectedScopes"]
+  readonly balances: Facts["balances"]
+  readonly #hold: Hold
+
+  constructor(hold: Hold) {
+    const { facts } = hold.backing
+    this.id = facts.id
+    this.decision = facts.decision
+    this.caps = facts.caps
+    this.estimate = facts.estimate
+    this.reserved = facts.reserved
+    this.subject = facts.subject
+    this.action = facts.action
+    this.scopePath = facts.scopePath
+    this.affectedScopes = facts.affectedScopes
+    this.balances = facts.balances
+    this.#hold = hold
+  }
+
+  get lease() {
+    return this.#hold.backing.lease.current
+  }
+
+  get leaseLost() {
+    return this.#hold.backing.lease.awaitLost
+  }
+
+  get extend() {
+    return this.#hold.backing.lease.extend
+  }
+
+  get setUsage(): Reservation["setUsage"] {
+    return (amount) => this.#hold.setUsage({ amount, source: "usage" })
+  }
+
+  get markDispatched(): Reservation["markDispatched"] {
+    return (atLeast) => this.#hold.remember({ dispatched: true, ...(atLeast && { atLeast }) })
+  }
+
+  get setMetrics(): Reservation["setMetrics"] {
+    return (metrics) =>
+      Effect.suspend(() => this.#hold.remember({ metrics: completed(this.#hold.draft.metrics, metrics) }))
+  }
+
+  get setMetadata(): Reservation["setMetadata"] {
+    return (metadata) =>
+      Effect.suspend(() => this.#hold.remember({ metadata: { ...this.#hold.draft.metadata, ...metadata } }))
+  }
+
+  get commit(): Reservation["commit"] {
+    return (actual, options) => this.#hold.commit(actual, options)
+  }
+
+  get release(): Reservation["release"] {
+    return (reason = "stream_aborted") => this.#hold.once(this.#hold.giveBack(reason.slice(0, 256)))
+  }
+
+  get settlement(): Reservation["settlement"] {
+    return Effect.suspend(() => Deferred.await(this.#hold.final))
+  }
+
+  get remaining(): Reservation["remaining"] {
+    return Effect.sync(() => this.#hold.amount(this.#hold.allocation.free))
+  }
+
+  get cost(): Reservation["cost"] {
+    return Effect.sync(() => {
+      const { own, spent } = this.#hold.allocation
+      const amount = (n: bigint) => this.#hold.amount(n)
+      return { own: amount(own), children: amount(spent - own), inclusive: amount(spent) }
+    })
+  }
+
+  get allocation() {
+    return this.#hold.allocation
+  }
+}
+
+export const openOn = (backing: Backing, allocation: Allocation): Effect.Effect<Open> =>
+  Effect.map(monotonicNanos, (opened) => {
+    allocation.holder = backing
+    const hold = new Hold(backing, allocation, opened)
     return {
-      reservation,
-      lease,
-      succeed: (actual, usageMayBePart) =>
-        once(Effect.flatMap(Ref.get(draft), (draft) => {
-          if (Option.isSome(actual)) return record(actual.value, "actual")
-          const known = metered(draft)
-          return Option.isSome(known) && !(usageMayBePart && known.value.amount.amount < rest().amount)
-            ? record(known.value.amount, known.value.source)
-            : record(rest(), "estimate")
-        })),
+      reservation: new Handle(hold),
+      lease: backing.lease,
+      succeed: (actual, usageMayBePart) => hold.succeed(actual, usageMayBePart),
       measured: (usage, measured) =>
         Effect.zipRight(
-          remember({ measured }),
-          Option.match(usage, { onNone: () => Effect.void, onSome: setUsage })
+          hold.remember({ measured }),
+          Option.match(usage, { onNone: () => Effect.void, onSome: (known) => hold.setUsage(known) })
         ),
-      abandon,
-      fail: (reason) =>
-        once(Effect.flatMap(Ref.get(draft), (draft) =>
-          Option.match(
-            Option.orElse(spentBy(draft, rest()), () => metered(draft)),
-            {
-              onNone: () => giveBack(reason),
-              onSome: ({ amount, source }) => record(amount, source)
-            }
-          )))
+      abandon: hold.abandon,
+      fail: (reason) => hold.fail(reason)
     }
   })
