@@ -5,7 +5,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
@@ -15,11 +14,13 @@ import type * as Stream from "effect/Stream"
 import type { Amount, Unit } from "../protocol/Amount.js"
 import type { Caps } from "../protocol/Caps.js"
 import type { EvidenceJwks } from "../protocol/Evidence.js"
-import { type InvalidInput, invalidInput, sanitize } from "../protocol/InvalidInput.js"
+import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 import type { ReservationDetail } from "../protocol/ReservationQuery.js"
-import { type BudgetStatus, type BudgetView, isSound, view } from "./Budget.js"
-import { type Answers, type Command, type CommandOf, isRefusal, type Refusal, refusal } from "./Command.js"
-import { type EvidenceOptions, makeKeeper } from "./Evidence.js"
+import { type ApiKeyOptions, type MadeKey, makeKey } from "./ApiKeys.js"
+import { budgetOf, type BudgetOptions, draftsOf, keyring, type Options } from "./AuthorityOptions.js"
+import { type BudgetStatus, type BudgetView, view } from "./Budget.js"
+import { type Answers, type Command, type CommandOf, isRefusal, type Refusal } from "./Command.js"
+import { makeKeeper } from "./Evidence.js"
 import { detail } from "./internal/answer.js"
 import { configure } from "./internal/configure.js"
 import { freshId } from "./internal/correlation.js"
@@ -27,85 +28,16 @@ import { makeDesk } from "./internal/desk.js"
 import { makeEvidenceDesk } from "./internal/evidenceDesk.js"
 import type { ObserveOptions } from "./internal/observers.js"
 import { budgetsOf, reservationsOf } from "./internal/read.js"
-import { makeVerifier, mint } from "./internal/secrets.js"
+import { makeVerifier } from "./internal/secrets.js"
 import { makeThrottle, type TurnedAway } from "./internal/throttle.js"
 import * as Ledger from "./Ledger.js"
 import type { LedgerEvent } from "./LedgerEvent.js"
 import { LedgerStore, type LedgerStoreError, memory, type Service as Store } from "./LedgerStore.js"
-import { agentPermissions, identify, isPermission, type Principal } from "./Principal.js"
-import type { ApiKey, Audit, Reservation, RowChange, Tenant } from "./Rows.js"
-import * as Scopes from "./Scopes.js"
+import { identify, type Principal } from "./Principal.js"
+import type { Audit, Reservation, RowChange, Tenant } from "./Rows.js"
 import type { Settings, State } from "./State.js"
 
-export type { ObserveOptions }
-
-/**
- * A budget of a scope such as `tenant:acme/agent:x` (case is lowered), in the unit of `allocated`. Absent: no overdraft, no
- * caps, ACTIVE, nothing spent and no debt. What is reserved is not an option: it is what reservations hold.
- *
- * @since 0.1.0
- * @category config
- */
-export interface BudgetOptions {
-  readonly scope: string
-  readonly allocated: Amount
-  readonly overdraftLimit?: Amount | undefined
-  readonly caps?: Caps | undefined
-  readonly status?: BudgetStatus | undefined
-  readonly spent?: Amount | undefined
-  readonly debt?: Amount | undefined
-  readonly isOverLimit?: boolean | undefined
-}
-
-/**
- * @since 0.1.0
- * @category config
- */
-export interface Options {
-  /**
-   * The budgets to begin with. None when absent. A kept ledger that has one already keeps what was spent on it, held and funded; what the
-   * configuration has changed since it was opened last is changed: `allocated` by the difference, `overdraftLimit`, `caps` and `status` as a
-   * whole. A budget that the configuration names no more stays.
-   */
-  readonly budgets?: ReadonlyArray<BudgetOptions> | undefined
-  /** The keys that callers may show, each for its tenant. Without one, every call is refused. */
-  readonly keys?: ReadonlyArray<{ readonly key: Redacted.Redacted; readonly tenant: string }> | undefined
-  /** The key of an administrator, who may list, read and release the reservations of every tenant. */
-  readonly adminKey?: Redacted.Redacted | undefined
-  /** Tenants to begin with, beside those that only their keys and budgets name. */
-  readonly tenants?: ReadonlyArray<{ readonly id: string; readonly tenant: Tenant }> | undefined
-  /** Whether the permissions of keys that the administrator made are enforced, or only kept. `stored` when absent. */
-  readonly permissions?: "stored" | "enforced" | undefined
-  /** How many requests to the public endpoints one client may send in a minute. 300 when absent; `Infinity` for any number. */
-  readonly publicLimit?: number | undefined
-  /** Signs evidence of what is answered. None when absent. */
-  readonly evidence?: EvidenceOptions | undefined
-  /** How the ledger remembers; the defaults are those of the protocol. */
-  readonly ledger?: Settings | undefined
-}
-
-/**
- * A key to be made: by default with the permissions of an agent, for 90 days.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ApiKeyOptions extends Partial<Pick<ApiKey, "description" | "scopeFilter" | "metadata">> {
-  readonly tenant: string
-  readonly name: string
-  /** Epoch ms. */
-  readonly expiresAt?: number | undefined
-  readonly permissions?: ReadonlyArray<string> | undefined
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface MadeKey {
-  readonly key: ApiKey
-  readonly secret: Redacted.Redacted
-}
+export type { ApiKeyOptions, BudgetOptions, MadeKey, ObserveOptions, Options }
 
 /**
  * `run` is one atomic step of the ledger: an interrupt takes effect before it or after it. Operator commands take effect at once.
@@ -127,11 +59,11 @@ export interface Service {
   readonly active: Effect.Effect<ReadonlyArray<ReservationDetail>>
   /** What administrators did on behalf of tenants, the oldest first. */
   readonly audits: Effect.Effect<ReadonlyArray<Audit>>
-  /** What happens from now on. Costs nothing while nobody listens; a slow listener loses events, as `overflow` says, and slows nobody. */
   /** The signed text of an envelope of evidence. */
   readonly envelope: (id: string) => Effect.Effect<Option.Option<string>>
   /** The public keys of the signer, when evidence is kept. */
   readonly jwks: Option.Option<EvidenceJwks>
+  /** What happens from now on. Costs nothing while nobody listens; a slow listener loses events, as `overflow` says, and slows nobody. */
   readonly observe: (options?: ObserveOptions) => Stream.Stream<LedgerEvent>
   /** Lets expire what is over by now, though nobody asks for it; `layerSweeper` does so again and again. */
   readonly sweep: Effect.Effect<void>
@@ -162,59 +94,6 @@ export interface Service {
  * @category tags
  */
 export class Authority extends Context.Tag("effect-cycles/authority/Authority")<Authority, Service>() {}
-
-const budgetOf = (
-  { allocated, caps, debt, isOverLimit, overdraftLimit, scope, spent, status }: BudgetOptions
-): Either.Either<CommandOf<"PutBudget">["budget"], InvalidInput> =>
-  Either.gen(function*() {
-    const { unit } = allocated
-    const count = (field: string, amount: Amount | undefined) =>
-      amount !== undefined && amount.unit !== unit
-        ? Either.left(invalidInput(field, `must have the unit of allocated, ${unit}`, amount.unit))
-        : Either.right(amount?.amount ?? 0n)
-    const budget = {
-      scope: yield* Scopes.parse(scope),
-      unit,
-      allocated: allocated.amount,
-      spent: yield* count("spent", spent),
-      debt: yield* count("debt", debt),
-      overdraftLimit: yield* count("overdraft_limit", overdraftLimit),
-      isOverLimit: isOverLimit ?? false,
-      status: status ?? "ACTIVE",
-      caps
-    }
-    return isSound({ ...budget, reserved: 0n })
-      ? budget
-      : yield* Either.left(invalidInput("spent", "must leave a remaining amount that an int64 holds", budget.spent))
-  })
-
-const draftsOf = (
-  budgets: ReadonlyArray<BudgetOptions>
-): Either.Either<ReadonlyArray<CommandOf<"PutBudget">["budget"]>, InvalidInput> =>
-  Either.gen(function*() {
-    const drafts = new Map<string, CommandOf<"PutBudget">["budget"]>()
-    for (const options of budgets) {
-      const budget = yield* budgetOf(options)
-      const { scope, unit } = budget
-      if (drafts.has(`${unit} ${scope}`)) {
-        return yield* Either.left(invalidInput("scope", `must not be given twice in ${unit}`, scope))
-      }
-      drafts.set(`${unit} ${scope}`, budget)
-    }
-    return Array.from(drafts.values())
-  })
-
-const keyring = (keys: NonNullable<Options["keys"]>): Either.Either<ReadonlyMap<string, string>, InvalidInput> => {
-  const tenants = new Map<string, string>()
-  for (const { key, tenant } of keys) {
-    const secret = Redacted.value(key)
-    if (secret.trim() === "") return Either.left(invalidInput("key", "must not be blank"))
-    if (tenants.has(secret)) return Either.left(invalidInput("key", "must not be given twice", `of tenant ${tenant}`))
-    if (tenant.trim() === "") return Either.left(invalidInput("tenant", "must not be blank", tenant))
-    tenants.set(secret, tenant)
-  }
-  return Either.right(tenants)
-}
 
 const build = (options: Options, store: Store): Effect.Effect<Service, InvalidInput | LedgerStoreError> =>
   Effect.gen(function*() {
@@ -304,33 +183,6 @@ export const makeStored = (
   options: Options
 ): Effect.Effect<Service, InvalidInput | LedgerStoreError, LedgerStore> =>
   Effect.flatMap(LedgerStore, (store) => build(options, store))
-
-const keyLifetime = Duration.days(90)
-
-const makeKey =
-  (run: Service["run"], remember: (secret: string, id: string) => void) =>
-  ({ expiresAt, permissions, ...options }: ApiKeyOptions): Effect.Effect<MadeKey, Refusal> =>
-    Effect.gen(function*() {
-      const unknown = permissions?.find((name) => !isPermission(name))
-      if (unknown !== undefined) {
-        return yield* Effect.fail(refusal("INVALID_REQUEST", `Unrecognized permission: ${sanitize(unknown, 80)}`))
-      }
-      const { hash, prefix, secret } = yield* mint
-      const now = yield* Clock.currentTimeMillis
-      const key = yield* run({
-        _tag: "CreateApiKey",
-        key: {
-          ...options,
-          id: freshId(),
-          prefix,
-          hash,
-          permissions: permissions ?? agentPermissions,
-          expiresAt: expiresAt ?? now + Duration.toMillis(keyLifetime)
-        }
-      })
-      remember(secret, key.id)
-      return { key, secret: Redacted.make(secret) }
-    })
 
 const byScope = Order.mapInput(Order.string, ({ scope, unit }: BudgetView) => `${scope} ${unit}`)
 
