@@ -99,6 +99,18 @@ describe("respond", () => {
       assert.isBelow(long.length, 301)
     }).pipe(Effect.provide(live)))
 
+  it.effect("a body that is nested too deep is refused by its bound, wherever it is", () =>
+    Effect.gen(function*() {
+      const text = (depth: number) => `{"estimate":${"[".repeat(depth)}1${"]".repeat(depth)}}`
+      for (const depth of [64, 3000, 500_000]) {
+        const reply = yield* App.respond({ ...create({}), body: Option.some(text(depth)) })
+        assert.strictEqual(reply.status, 400)
+        assert.include(String(read(reply)["message"]), "nested at most 64 levels deep")
+      }
+      const reply = yield* App.respond({ ...create({}), body: Option.some(text(63)) })
+      assert.include(String(read(reply)["message"]), "estimate: must be")
+    }).pipe(Effect.provide(live)))
+
   it.effect("a defect is a 500 that tells nothing", () =>
     Effect.gen(function*() {
       const broken = Layer.mock(Authority, {

@@ -67,11 +67,21 @@ const isTooLarge = (text: string): boolean =>
   text.length > maxBodySize ||
   (text.length * 3 > maxBodySize && new TextEncoder().encode(text).byteLength > maxBodySize)
 
-/** A JSON body. */
-export const readBody = (body: Option.Option<string>): Either.Either<unknown, Refusal> =>
-  Option.isNone(body) || isTooLarge(body.value)
-    ? tooLarge()
-    : Either.mapLeft(Json.parse(body.value), () => refusal("INVALID_REQUEST", "Malformed request body"))
+const maxDepth = 64
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" && value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)))
+
+/** A JSON body. What is nested deeper than any schema allows is turned away before it can exhaust the stack. */
+export const readBody = (body: Option.Option<string>): Either.Either<unknown, Refusal> => {
+  if (Option.isNone(body) || isTooLarge(body.value)) return tooLarge()
+  const json = Json.parse(body.value)
+  if (Either.isLeft(json)) return refuse("INVALID_REQUEST", "Malformed request body")
+  return isDeeper(json.right, maxDepth)
+    ? refuse("INVALID_REQUEST", `Request body must be nested at most ${maxDepth} levels deep`)
+    : Either.right(json.right)
+}
 
 const bodyKey = (body: unknown): unknown =>
   typeof body === "object" && body !== null && "idempotency_key" in body ? body.idempotency_key : undefined
