@@ -30,6 +30,8 @@ export const atClock = (authority: Service, clock: Clock.Clock): Service => ({
   run: (command) => Effect.withClock(authority.run(command), clock),
   budgets: Effect.withClock(authority.budgets, clock),
   reservations: Effect.withClock(authority.reservations, clock),
+  active: Effect.withClock(authority.active, clock),
+  envelope: (id) => Effect.withClock(authority.envelope(id), clock),
   sweep: Effect.withClock(authority.sweep, clock),
   audits: Effect.withClock(authority.audits, clock),
   putBudget: (options) => Effect.withClock(authority.putBudget(options), clock),
