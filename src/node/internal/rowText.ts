@@ -2,7 +2,8 @@
  * Rows as JSON text.
  */
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
+import * as Codec from "../../protocol/internal/codec.js"
 import * as Json from "../../protocol/Json.js"
 
 /** `decode` throws when a text is not JSON, or not the JSON of a row. */
@@ -12,10 +13,10 @@ export interface RowText<A> {
 }
 
 export const make = <A, I>(schema: Schema.Schema<A, I>): RowText<A> => {
-  const encode = Schema.encodeSync(schema)
-  const decode = Schema.decodeUnknownSync(schema)
+  const encode = Codec.encodeUnknownEither(schema)
+  const decode = Codec.decodeUnknownEither(schema)
   return {
-    encode: (row) => Either.getOrThrow(Json.stringify(encode(row))),
-    decode: (text) => decode(Either.getOrThrow(Json.parse(text)))
+    encode: (row) => Either.getOrThrow(Either.flatMap(encode(row), Json.stringify)),
+    decode: (text) => Either.getOrThrow(Either.flatMap(Json.parse(text), decode))
   }
 }
