@@ -58,7 +58,7 @@ export const start = (program: Uint8Array, task: unknown, options: Options = {})
     child.on("close", (code, signal) => Deferred.unsafeDone(ended, Effect.succeed(signal ?? code)))
     const isUp = () => child.exitCode === null && child.signalCode === null
     const until = (is: () => boolean) =>
-      Effect.repeat(Effect.sleep(5), { until: () => is() || !isUp() }).pipe(Effect.timeout("20 seconds"), Effect.orDie)
+      Effect.repeat(Effect.sleep(5), { until: () => is() || !isUp() }).pipe(Effect.timeout("60 seconds"), Effect.orDie)
     return {
       pid: child.pid,
       lines,
