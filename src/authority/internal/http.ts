@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ErrorResponse, statusOf } from "../../protocol/ErrorResponse.js"
+import { sanitize } from "../../protocol/InvalidInput.js"
 import * as Json from "../../protocol/Json.js"
 import type { Authority } from "../Authority.js"
 import { adminStatusOf, type Origin, type Refusal, refusal } from "../Command.js"
@@ -77,6 +78,9 @@ export const methodNotAllowed = (methods: ReadonlyArray<string>, headers: Outcom
 export const notJson = (headers: Outcome["headers"] = {}): Outcome =>
   refused(refusal("INVALID_REQUEST", "Content-Type must be application/json"), headers, 415)
 
+/** What a message quotes of a request is bounded, and so is the message, in characters. */
+const maxMessage = 500
+
 const encodeError = Schema.encodeSync(ErrorResponse)
 
 /** Answers a call by `handle`, which gets the ids of the answer. A defect is answered with 500 and logged at debug level. */
@@ -98,7 +102,7 @@ export const reply = <R>(
     const body = Either.getOrElse(result, ({ code, details, evidence, message }) =>
       encodeError({
         error: code,
-        message,
+        message: sanitize(message, maxMessage),
         requestId: origin.requestId,
         traceId: Option.some(origin.traceId),
         details: Option.fromNullable(details),
