@@ -139,6 +139,38 @@ describe("a stable key", () => {
       }
     }), 60_000)
 
+  it.effect("an attempt that got no answer gives its own hold back, never the one of another attempt", () => {
+    const state = { answers: true }
+    const calls: Array<Call> = []
+    const script = ({ operation }: Call) => !state.answers && operation === "create" ? { lose: true } : undefined
+    return Effect.gen(function*() {
+      const { attempt, book } = desk()
+      const living = yield* Effect.fork(attempt(Effect.sleep("1 minute")))
+      yield* TestClock.adjust("1 second")
+      state.answers = false
+      assert.strictEqual(yield* attempt(), "Transport")
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(yield* Fiber.join(living), "charged")
+      assert.include(calls.map(({ operation }) => operation), "list")
+      assert.deepInclude(yield* ledger(), { spent: 40n, active: 0, released: 0 })
+      assert.strictEqual(book.runs, 1)
+    }).pipe(Effect.provide(embedded({ calls, script })))
+  })
+
+  it.effect("an attempt that got no answer leaves nothing held", () => {
+    const state = { answers: false }
+    const script = ({ operation }: Call) => !state.answers && operation === "create" ? { lose: true } : undefined
+    return Effect.gen(function*() {
+      const { attempt } = desk()
+      assert.strictEqual(yield* attempt(), "Transport")
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* ledger(), { reserved: 0n, active: 0, released: 1 })
+      state.answers = true
+      assert.strictEqual(yield* attempt(), "charged")
+      assert.deepInclude(yield* ledger(), { spent: 40n, reserved: 0n, active: 0 })
+    }).pipe(Effect.provide(embedded({ script })))
+  })
+
   it.effect("refuses a key that cannot be sent", () =>
     Effect.gen(function*() {
       for (const bad of ["", "a b", "ä", "x".repeat(241)]) {

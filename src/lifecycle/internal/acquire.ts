@@ -11,9 +11,11 @@ import type { Reply } from "../../client/Client.js"
 import { monotonicNanos } from "../../client/internal/monotonic.js"
 import { Ambiguous, type CreateError, isAmbiguous, isDenial } from "../../protocol/CyclesError.js"
 import type { CreateRequest, CreateResponse, ReservationId } from "../../protocol/Reservation.js"
+import type { ReservationSummary } from "../../protocol/ReservationQuery.js"
 import type { Service } from "../Cycles.js"
 import { backoff } from "./backoff.js"
 import { type Held, logs } from "./held.js"
+import type { Restore } from "./source.js"
 
 /** An allowed answer must say what it holds, and its caps when it has some: anything else proves nothing. */
 const proven = (request: CreateRequest, reply: Reply<CreateResponse>): Effect.Effect<Held, Ambiguous> => {
@@ -36,7 +38,7 @@ const proven = (request: CreateRequest, reply: Reply<CreateResponse>): Effect.Ef
     })
 }
 
-const attempt = (cycles: Service, request: CreateRequest): Effect.Effect<Held, CreateError> =>
+const ask = (cycles: Service, request: CreateRequest): Effect.Effect<Held, CreateError> =>
   Effect.flatMap(cycles.createReservation(request), (reply) => proven(request, reply))
 
 class NothingFound extends Data.TaggedError("NothingFound") {}
@@ -44,16 +46,20 @@ class NothingFound extends Data.TaggedError("NothingFound") {}
 const giveBack = (cycles: Service, id: ReservationId): Effect.Effect<void> =>
   Effect.asVoid(cycles.settlements.release(id, "client_disconnect"))
 
+/** Only its attempt tells the hold of a key that others use too from theirs: one that does not say it is left alone. */
+const isOf = (attempt: string | undefined, { metadata }: ReservationSummary): boolean =>
+  attempt === undefined || Option.exists(metadata, (metadata) => metadata["attempt"] === attempt)
+
 /**
  * After two answers that prove nothing: looks for the reservation by its key and releases it. It is never adopted: a listing does not
  * say the caps. Looks again while nothing is found, since a request may still be under way.
  */
-const recover = (cycles: Service, { idempotencyKey }: CreateRequest): Effect.Effect<void> =>
-  cycles.listReservations({ idempotencyKey }).pipe(
+const recover = (cycles: Service, { idempotencyKey }: CreateRequest, attempt?: string): Effect.Effect<void> =>
+  cycles.listReservations({ idempotencyKey, ...(attempt !== undefined && { include: ["metadata"] }) }).pipe(
     Effect.map(({ value }) => value.reservations.find((row) => Option.contains(row.idempotencyKey, idempotencyKey))),
     Effect.filterOrFail((row) => row !== undefined, () => new NothingFound()),
     Effect.retry(backoff(cycles.config, cycles.config.retry.maxAttempts)),
-    Effect.flatMap((row) => row.status === "ACTIVE" ? giveBack(cycles, row.reservationId) : Effect.void),
+    Effect.flatMap((row) => row.status === "ACTIVE" && isOf(attempt, row) ? giveBack(cycles, row.reservationId) : Effect.void),
     Effect.catchAll((error) =>
       error._tag === "NothingFound" ? Effect.void : Effect.logWarning(
         "An unanswered reservation could not be looked up: if the authority holds it, the hold ends with its time"
@@ -66,23 +72,27 @@ const maybeHeld = (error: CreateError): boolean =>
   isAmbiguous(error) && !(error._tag === "Transport" && ["refused", "dns", "tls"].includes(error.reason))
 
 /** One immediate second attempt with the same key; then the error is the caller's, and what may be held is looked for in the background. */
-const create = (cycles: Service, request: CreateRequest): Effect.Effect<Held, CreateError> =>
-  attempt(cycles, request).pipe(
+const create = (cycles: Service, request: CreateRequest, attempt?: string): Effect.Effect<Held, CreateError> =>
+  ask(cycles, request).pipe(
     Effect.catchIf(isAmbiguous, (first) =>
-      attempt(cycles, request).pipe(
+      ask(cycles, request).pipe(
         Effect.tapError((second) =>
           maybeHeld(second) || (maybeHeld(first) && !isDenial(second))
-            ? cycles.settler.submit(recover(cycles, request))
+            ? cycles.settler.submit(recover(cycles, request, attempt))
             : Effect.void
         )
       ))
   )
 
-/** Reserves. To be called in an uninterruptible region, with its `restore`. */
+/**
+ * Reserves. To be called in an uninterruptible region, with its `restore`. `attempt` is what the metadata of the request says of it, where
+ * others may use the same key.
+ */
 export const acquire = (
   cycles: Service,
   request: CreateRequest,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  restore: Restore,
+  attempt?: string
 ): Effect.Effect<Held, CreateError> =>
   Effect.suspend(() => {
     let abandoned = false
@@ -90,7 +100,7 @@ export const acquire = (
     let answered: ((exit: Exit.Exit<Held, CreateError>) => void) | undefined
     const late = (exit: Exit.Exit<Held, CreateError>): Effect.Effect<void> =>
       Exit.isSuccess(exit) ? giveBack(cycles, exit.value.id) : Effect.void
-    const exchange = create(cycles, request).pipe(
+    const exchange = create(cycles, request, attempt).pipe(
       Effect.onExit((exit) => {
         if (abandoned) return late(exit)
         answer = exit

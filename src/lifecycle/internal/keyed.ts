@@ -58,7 +58,7 @@ export const acquireKeyed = (
     const asked = { ...request, metadata: { ...request.metadata, attempt } }
     const at = (n: number): Effect.Effect<Held, CreateError | AttemptError> => {
       const idempotencyKey = keyOf(request.idempotencyKey, n)
-      return acquire(cycles, { ...asked, idempotencyKey }, restore).pipe(
+      return acquire(cycles, { ...asked, idempotencyKey }, restore, attempt).pipe(
         Effect.catchTag("IdempotencyMismatch", (mismatch) =>
           Effect.flatMap(restore(find(cycles, idempotencyKey)), (row) =>
             row === undefined || n === mostAttempts ? Effect.fail(mismatch) : after(n, row)))
