@@ -21,6 +21,23 @@ import type { Call } from "../support/faults.js"
 const estimate = Amount.tokens(1000)
 
 describe("reserve", () => {
+  for (
+    const [name, actual] of [
+      ["fails", Effect.fail("no")],
+      ["dies", Effect.die("no")],
+      ["is interrupted", Effect.interrupt]
+    ] as const
+  ) {
+    it.effect(`commits the estimate when the effect of the actual ${name}`, () =>
+      Effect.gen(function*() {
+        const reservation = yield* reserve({ estimate })
+        const settlement = yield* reservation.commit(actual as Effect.Effect<Amount>)
+        assert.deepInclude(settlement, { _tag: "Committed", source: "estimate" })
+        assert.deepStrictEqual(yield* reservation.settlement, settlement)
+        assert.deepInclude(yield* ledger(), { spent: 1000n, reserved: 0n })
+      }).pipe(Effect.scoped, Effect.provide(embedded())))
+  }
+
   it.effect("holds for the scope and says what it holds", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

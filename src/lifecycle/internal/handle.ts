@@ -193,7 +193,7 @@ class Hold {
     return this.once(
       resolve("actual", actual).pipe(
         Effect.filterOrFail((actual) => actual instanceof Amount, () => new UsageError({ field: "actual" })),
-        Effect.matchEffect({
+        Effect.matchCauseEffect({
           onFailure: () =>
             Effect.logWarning("The actual is no amount: the estimate is recorded").pipe(
               Effect.annotateLogs({ ...logs, reservation: id }),
