@@ -144,6 +144,7 @@ export const requestOf = <E, R>(
   Effect.gen(function*() {
     const subject = yield* resolve("subject", options.subject)
     const action = yield* resolve("action", options.action)
+    if (options.maxLifetime !== undefined) yield* duration("maxLifetime", options.maxLifetime)
     return {
       idempotencyKey: options.idempotencyKey === undefined
         ? yield* Idempotency.fresh

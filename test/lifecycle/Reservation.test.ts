@@ -21,6 +21,15 @@ import type { Call } from "../support/faults.js"
 const estimate = Amount.tokens(1000)
 
 describe("reserve", () => {
+  it.effect("refuses a maxLifetime that is no duration before anything is sent", () => {
+    const calls: Array<Call> = []
+    return Effect.gen(function*() {
+      const error = yield* Effect.flip(reserve({ estimate, maxLifetime: "long" as never }))
+      assert.deepInclude(error, { _tag: "InvalidInput", field: "maxLifetime" })
+      assert.deepStrictEqual(calls, [])
+    }).pipe(Effect.scoped, Effect.provide(embedded({ calls })))
+  })
+
   for (
     const [name, actual] of [
       ["fails", Effect.fail("no")],
