@@ -13,7 +13,7 @@ import * as Telemetry from "../protocol/Telemetry.js"
 import type { CommonGuardOptions, GuardError } from "./GuardOptions.js"
 import * as Detached from "./internal/detached.js"
 import { begin, type Obtain } from "./internal/session.js"
-import { drains, ending } from "./internal/streamEnd.js"
+import { boundsOf, drains, ending } from "./internal/streamEnd.js"
 import * as Tally from "./internal/tally.js"
 import type { Meter } from "./UsageMeter.js"
 
@@ -50,7 +50,7 @@ export type EndPolicy = "commitKnown" | "drain" | "release"
 export interface DrainOptions {
   /** How long one stream is read on. Default 10 s. */
   readonly within?: Duration.DurationInput | undefined
-  /** How many streams of this client are read on at the same time. Default 64. */
+  /** How many streams of this client are read on at the same time, at least 0. Default 64. */
   readonly atMost?: number | undefined
 }
 
@@ -88,6 +88,9 @@ export const guardedStreamBy = <A, E, R, E2, R2>(
   Stream.unwrapScoped(
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
+        const asked = boundsOf(options.drain)
+        // Work that is only watched is not stopped by an option.
+        const bounds = yield* by === undefined ? asked : Effect.orElse(asked, () => boundsOf())
         const session = yield* begin(options, restore, by)
         const tally = Tally.make(options.usage, yield* Effect.clock)
         const body = (typeof source === "function" ? Stream.suspend(() => source(session.reservation)) : source).pipe(
@@ -95,7 +98,7 @@ export const guardedStreamBy = <A, E, R, E2, R2>(
           Stream.provideService(CurrentReservation, session.reservation)
         )
         const detached = drains(options) ? yield* Detached.make(body) : undefined
-        const { complete, early } = ending(session, tally, options, detached)
+        const { complete, early } = ending(session, tally, options, bounds, detached)
         yield* Effect.addFinalizer(early)
         const held = detached?.stream ?? body
         return Stream.concat(

@@ -9,6 +9,7 @@ import {
   type GuardedStreamOptions,
   type GuardError,
   type Settlement,
+  shadowStream,
   Telemetry,
   UsageMeter
 } from "effect-cycles"
@@ -265,6 +266,30 @@ describe("guardedStream", () => {
       assert.isTrue(Exit.isFailure(exit))
       assert.deepInclude(yield* ledger(), { spent: 0n, reserved: 0n, released: 1 })
     }).pipe(Effect.provide(embedded())))
+
+  it.effect("a meter that cannot be started costs the stream nothing, and leaves nothing held", () =>
+    Effect.gen(function*() {
+      const usage = {
+        start: () => {
+          throw new Error("bug")
+        }
+      }
+      assert.strictEqual(yield* Stream.runCount(guardedStream(five, { estimate, usage })), 5)
+      assert.deepInclude(yield* ledger(), { spent: 1000n, reserved: 0n, active: 0 })
+    }).pipe(Effect.provide(embedded())))
+
+  for (const [field, drain] of [["within", { within: "soon" as never }], ["atMost", { atMost: Number.NaN }]] as const) {
+    it.effect(`refuses drain.${field} out of bounds before anything is held, and only watched streams run`, () => {
+      const calls: Array<Call> = []
+      return Effect.gen(function*() {
+        const options = { estimate, onEarlyEnd: "drain", drain } as const
+        const error = yield* Effect.flip(Stream.runDrain(guardedStream(Stream.die("opened"), options)))
+        assert.deepInclude(error, { _tag: "InvalidInput", field: `drain.${field}` })
+        assert.deepStrictEqual(calls, [])
+        assert.strictEqual(yield* Stream.runCount(Stream.take(shadowStream(five, options), 2)), 2)
+      }).pipe(Effect.provide(embedded({ calls })))
+    })
+  }
 
   it.effect("usage recorded by hand counts where the meter shows nothing, and what the work says is completed", () => {
     const calls: Array<Call> = []

@@ -8,20 +8,38 @@ import * as Option from "effect/Option"
 import { deadline } from "../../client/internal/deadline.js"
 import type { ActualUnknown } from "../../lifecycle/ActualUnknown.js"
 import type { LeaseLost } from "../../lifecycle/Lease.js"
+import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
-import type { EarlyEnd, EndPolicy, GuardedStreamOptions } from "../guardedStream.js"
+import type { DrainOptions, EarlyEnd, EndPolicy, GuardedStreamOptions } from "../guardedStream.js"
 import { Reading } from "../UsageMeter.js"
 import type { Detached } from "./detached.js"
 import type { Session } from "./session.js"
 import type { Tally } from "./tally.js"
 
-type EndOptions<E, R> = Pick<GuardedStreamOptions<never, E, R>, "drain" | "onEarlyEnd" | "whenActualUnknown">
+type EndOptions<E, R> = Pick<GuardedStreamOptions<never, E, R>, "onEarlyEnd" | "whenActualUnknown">
 
 export const policyOf = <E, R>({ onEarlyEnd }: EndOptions<E, R>, end: EarlyEnd): EndPolicy =>
   (typeof onEarlyEnd === "object" ? onEarlyEnd[end] : onEarlyEnd) ?? "commitKnown"
 
 export const drains = <E, R>(options: EndOptions<E, R>): boolean =>
   (["stopped", "failed", "interrupted"] as const).some((end) => policyOf(options, end) === "drain")
+
+export interface Bounds {
+  readonly within: Duration.Duration
+  readonly atMost: number
+}
+
+/** The bounds of `drain`: known before anything is held. */
+export const boundsOf = ({ atMost = 64, within = "10 seconds" }: DrainOptions = {}): Effect.Effect<
+  Bounds,
+  InvalidInput
+> =>
+  Number.isInteger(atMost) && atMost >= 0
+    ? Option.match(Duration.decodeUnknown(within), {
+      onNone: () => Effect.fail(invalidInput("drain.within", "must be a duration", within)),
+      onSome: (within) => Effect.succeed({ atMost, within })
+    })
+    : Effect.fail(invalidInput("drain.atMost", "must be a whole number, at least 0", atMost))
 
 /** A scope closes with success where the reader has enough, just as at the end: only the stream itself knows its end. */
 const endOf = (exit: Exit.Exit<unknown, unknown>): EarlyEnd =>
@@ -38,6 +56,7 @@ export const ending = <A, E, E2, R, R2>(
   session: Session<R>,
   tally: Tally<A, R>,
   options: EndOptions<E2, R>,
+  { atMost, within }: Bounds,
   detached: Detached<A, E, R2> | undefined
 ): Ending<R | R2> => {
   const { reservation, settler } = session
@@ -87,7 +106,7 @@ export const ending = <A, E, E2, R, R2>(
       const enough = Effect.map(tally.read(false), Reading.$is("Final"))
       const learned = yield* rest.readOn(enough).pipe(
         Effect.raceFirst(settler.closing),
-        deadline(Duration.decode(options.drain?.within ?? "10 seconds"), () => "late"),
+        deadline(within, () => "late"),
         Effect.interruptible,
         Effect.exit
       )
@@ -111,7 +130,7 @@ export const ending = <A, E, E2, R, R2>(
       if (policy === "drain" && detached !== undefined && !detached.over()) {
         const context = yield* Effect.context<R | R2>()
         const job = Effect.provide(drain(end, detached, exit), context)
-        if (yield* settler.submitAtMost(options.drain?.atMost ?? 64, job)) return
+        if (yield* settler.submitAtMost(atMost, job)) return
       }
       if (detached !== undefined) yield* detached.close(exit)
       yield* policy === "release" ? release(end) : settlePart(end)

@@ -26,10 +26,19 @@ const lessSure = (reading: Reading): Reading => reading._tag === "Final" ? Readi
 
 export const make = <A, R>(meter: Meter<A, R> | undefined, clock: Clock.Clock): Tally<A, R> => {
   const openedNanos = clock.unsafeCurrentTimeNanos()
-  const metering: Metering<A, R> = meter?.start() ?? silent
   let elements = 0
   let firstNanos: bigint | undefined
   let broken: { readonly error: unknown } | undefined
+
+  const started = (): Metering<A, R> => {
+    try {
+      return meter?.start() ?? silent
+    } catch (error) {
+      broken = { error }
+      return silent
+    }
+  }
+  const metering = started()
 
   const weigh = (element: A) => {
     try {
