@@ -28,7 +28,7 @@ import { takePlace } from "./internal/place.js"
 import type { Restore, Source } from "./internal/source.js"
 import type * as Lease from "./Lease.js"
 import type { NestedError } from "./Nested.js"
-import { requestOf, type ReserveOptions, type Resolvable } from "./ReserveOptions.js"
+import { checked, requestOf, type ReserveOptions, type Resolvable } from "./ReserveOptions.js"
 import type * as Settlement from "./Settlement.js"
 import type { UsageError } from "./UsageError.js"
 
@@ -85,7 +85,10 @@ export interface Reservation {
     actual: Resolvable<Amount>,
     options?: CommitOptions
   ) => Effect.Effect<Settlement.Settlement>
-  /** Gives the hold back. `reason` has at most 256 characters; default `stream_aborted`. */
+  /**
+   * Gives the hold back, whatever `setUsage` recorded. What children that have ended spent is committed. `reason` has at most 256 characters;
+   * default `stream_aborted`.
+   */
   readonly release: (reason?: string) => Effect.Effect<Settlement.Settlement>
   /** Waits for the settlement that stays, after background attempts. */
   readonly settlement: Effect.Effect<Settlement.Settlement>
@@ -125,11 +128,13 @@ export const acquireOpen = <E, R, E2 = AuthorityError, R2 = never>(
     const request = yield* restore(requestOf(options, cycles))
     const outer = yield* Effect.serviceOption(CurrentReservation)
     const { allocation, reserved, within } = yield* takePlace(cycles, outer, request.estimate, options.nested, role)
-    if (within !== undefined) return yield* openPart(cycles, { ...request, reserved }, within, allocation)
-    const backing = yield* Effect.onError(
-      source(cycles, request, options, restore),
-      () => Effect.sync(() => allocation.end(undefined))
-    )
+    const orEnd = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+      Effect.onError(self, () => Effect.sync(() => allocation.end(undefined)))
+    if (within !== undefined) {
+      yield* orEnd(checked(request))
+      return yield* openPart(cycles, { ...request, reserved }, within, allocation)
+    }
+    const backing = yield* orEnd(source(cycles, request, options, restore))
     return yield* openOn(backing, allocation)
   })
 

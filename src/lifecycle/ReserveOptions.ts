@@ -3,11 +3,14 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { Amount } from "../protocol/Amount.js"
 import * as Idempotency from "../protocol/Idempotency.js"
+import { encodeUnknownEither } from "../protocol/internal/codec.js"
+import { fromParseError } from "../protocol/internal/issue.js"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
-import type { CreateRequest, OveragePolicy } from "../protocol/Reservation.js"
+import { CreateRequest, type OveragePolicy } from "../protocol/Reservation.js"
 import { type Level, levels } from "../protocol/Subject.js"
 import type { Service } from "./Cycles.js"
 import type { Nested } from "./Nested.js"
@@ -135,6 +138,12 @@ const stableKey = (key: string): Effect.Effect<Idempotency.IdempotencyKey, Inval
     : Effect.fail(
       invalidInput("idempotency_key", "must be 1 to 240 visible ASCII characters, see Idempotency.stable", key)
     )
+
+const encodeRequest = encodeUnknownEither(CreateRequest)
+
+/** What the client refuses to send, for work that runs without sending it: its spend could not be recorded either. */
+export const checked = (request: CreateRequest): Effect.Effect<void, InvalidInput> =>
+  Effect.asVoid(Either.mapLeft(encodeRequest(request), (error) => fromParseError(error, "createReservation")))
 
 /** The request of the options, with their key or a fresh one. */
 export const requestOf = <E, R>(

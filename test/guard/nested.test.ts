@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Amount, CurrentReservation, guarded, type GuardOptions, type Nested, type Settlement } from "effect-cycles"
+import {
+  Amount,
+  CurrentReservation,
+  guarded,
+  type GuardOptions,
+  type Nested,
+  reserve,
+  type Settlement
+} from "effect-cycles"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
@@ -103,6 +111,41 @@ describe("a guard inside the work of another one", () => {
         assert.deepInclude(error, { _tag: "InvalidInput", field: "estimate.unit" })
       }
     }).pipe(Effect.provide(embedded())))
+
+  it.effect("what cannot be sent is refused before it runs, and its part is free again", () =>
+    Effect.gen(function*() {
+      yield* outer(Effect.gen(function*() {
+        const error = yield* Effect.flip(
+          guarded(Effect.die("ran"), { nested: "split", estimate: tokens(900), action: { kind: "k".repeat(65) } })
+        )
+        assert.deepInclude(error, { _tag: "InvalidInput", field: "action.kind" })
+        yield* inner("split", 200, 900)
+      }))
+      assert.deepInclude(yield* ledger(), { spent: 200n, reserved: 0n })
+    }).pipe(Effect.provide(embedded())))
+
+  it.effect("a release by hand gives back what children have not spent", () =>
+    Effect.gen(function*() {
+      const settlement = yield* Effect.scoped(Effect.gen(function*() {
+        const reservation = yield* reserve({ estimate: tokens(1000) })
+        yield* reservation.setUsage(tokens(500))
+        yield* Effect.provideService(inner("split", 30), CurrentReservation, reservation)
+        return yield* reservation.release()
+      }))
+      assert.deepInclude(settlement, { _tag: "Committed", actual: tokens(30), source: "usage" })
+      assert.deepInclude(yield* ledger(), { spent: 30n, reserved: 0n })
+    }).pipe(Effect.provide(embedded())))
+
+  it.effect("an actual in another unit does not take the spend of the children with it", () =>
+    Effect.gen(function*() {
+      const middle = guarded(inner("split", 30, 100), {
+        nested: "split",
+        estimate: tokens(500),
+        actual: Amount.credits(3)
+      })
+      yield* outer(Effect.zipRight(middle, Effect.flatMap(CurrentReservation, ({ setUsage }) => setUsage(tokens(1)))))
+      assert.deepInclude(yield* ledger(), { spent: 31n, reserved: 0n })
+    }).pipe(Effect.provide(embedded({ flushTimeout: 0 }))))
 
   it.effect("says own and inclusive cost apart, to the work and to the ledger", () => {
     const calls: Array<Call> = []

@@ -73,6 +73,20 @@ const kinds: ReadonlyArray<readonly [string, Fault, "unavailable" | "refusal"]> 
 
 const opens = (name: string, kind: string): boolean => kind === "unavailable" && name.startsWith("allow")
 
+describe("what cannot be sent", () => {
+  it.effect("does not run behind an open breaker either: its spend could never be recorded", () =>
+    Effect.gen(function*() {
+      const breaker = yield* CircuitBreaker.make({ failures: 1 })
+      yield* breaker.report(false)
+      const policy = OnUnavailable.withBreaker(yield* OnUnavailable.allow(estimate), breaker)
+      const error = yield* Effect.flip(
+        guarded(Effect.die("ran"), { estimate, action: { kind: "k".repeat(65) }, onUnavailable: policy })
+      )
+      assert.deepInclude(error, { _tag: "InvalidInput", field: "action.kind" })
+      assert.strictEqual(yield* run(policy), "ran")
+    }).pipe(Effect.provide(lab())))
+})
+
 describe("what fails × when × policy", () => {
   for (const [what, fault, kind] of kinds) {
     it.effect(`reserve: ${what}`, () =>

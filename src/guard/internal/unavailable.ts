@@ -13,6 +13,7 @@ import { recordAsEvent } from "../../lifecycle/internal/eventSpend.js"
 import type { Backing } from "../../lifecycle/internal/handle.js"
 import { localId, stays, unheld, unleased } from "../../lifecycle/internal/local.js"
 import type { Source } from "../../lifecycle/internal/source.js"
+import { checked } from "../../lifecycle/ReserveOptions.js"
 import { Settlement } from "../../lifecycle/Settlement.js"
 import { isAmbiguous } from "../../protocol/CyclesError.js"
 import type { CreateRequest, ReservationId } from "../../protocol/Reservation.js"
@@ -134,7 +135,7 @@ export const withPolicy = (policy: OnUnavailable): Source<Failure> => (cycles, r
   }).pipe(
     Effect.catchIf(isUnavailable, (error) =>
       Effect.flatMap(
-        policy.grant(request),
+        Effect.zipRight(checked(request), policy.grant(request)),
         Option.match({
           onNone: (): Effect.Effect<Backing, Failure> => Effect.fail(error),
           onSome: (grant) => opened(cycles, policy, request, grant, error)

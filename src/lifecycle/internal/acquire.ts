@@ -59,7 +59,9 @@ const recover = (cycles: Service, { idempotencyKey }: CreateRequest, attempt?: s
     Effect.map(({ value }) => value.reservations.find((row) => Option.contains(row.idempotencyKey, idempotencyKey))),
     Effect.filterOrFail((row) => row !== undefined, () => new NothingFound()),
     Effect.retry(backoff(cycles.config, cycles.config.retry.maxAttempts)),
-    Effect.flatMap((row) => row.status === "ACTIVE" && isOf(attempt, row) ? giveBack(cycles, row.reservationId) : Effect.void),
+    Effect.flatMap((row) =>
+      row.status === "ACTIVE" && isOf(attempt, row) ? giveBack(cycles, row.reservationId) : Effect.void
+    ),
     Effect.catchAll((error) =>
       error._tag === "NothingFound" ? Effect.void : Effect.logWarning(
         "An unanswered reservation could not be looked up: if the authority holds it, the hold ends with its time"

@@ -9,6 +9,7 @@ import type { CreateRequest } from "../../protocol/Reservation.js"
 import type { Service } from "../Cycles.js"
 import { Settlement, type Spend } from "../Settlement.js"
 import { logs } from "./held.js"
+import { stays } from "./local.js"
 import { eventEntry } from "./record.js"
 
 /** Whose spend it is. `id` names it in the journal. */
@@ -33,7 +34,17 @@ export const recordAsEvent = (
         )
       ),
       Effect.matchEffect({
-        onFailure: (error) => Effect.succeed(Settlement.Rejected({ reservationId: id, actual, source, error })),
+        onFailure: (error) =>
+          Effect.logWarning("Spend cannot be sent: nothing records it").pipe(
+            Effect.annotateLogs({
+              ...logs,
+              reservation: id,
+              actual: `${actual.amount} ${actual.unit}`,
+              error: error._tag,
+              detail: error.message
+            }),
+            Effect.zipRight(stays(final, Settlement.Rejected({ reservationId: id, actual, source, error })))
+          ),
         onSuccess: (entry) => settlements.record(entry, actual, source, final)
       })
     )

@@ -132,7 +132,7 @@ class Hold {
       const latencyMs = Number((now - this.opened + 500_000n) / 1_000_000n)
       const { spenders, used } = allocation.children
       const actual = own.unit === unit ? plus(own, used) : own
-      const isCounted = allocation.end(own.unit === unit ? actual.amount : undefined)
+      const isCounted = allocation.end(own.unit === unit ? actual.amount : spenders > 0 ? used : undefined)
       const spend: Settlement.Spend = {
         actual,
         source,
@@ -181,8 +181,10 @@ class Hold {
     })
   }
 
+  /** What children have spent is spent, also where the rest is given back. */
   giveBack(reason: string): Effect.Effect<Settlement.Settlement> {
     return Effect.suspend(() => {
+      if (this.allocation.children.used > 0n) return this.record(this.amount(0n), "usage")
       this.allocation.end(undefined)
       return this.backing.giveBack(reason, this.final)
     })
