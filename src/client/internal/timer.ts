@@ -7,7 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
 import * as Runtime from "effect/Runtime"
+import type * as Scheduler from "effect/Scheduler"
 
 interface Wait {
   readonly dueMs: number
@@ -18,7 +20,7 @@ interface Wait {
 export type Timer = (caller: Fiber.RuntimeFiber<unknown, unknown>, ring: () => void) => () => void
 
 /** The waits on one clock: they are due in the order in which they began, and one fiber sleeps until the first. */
-const onClock = (clock: Clock.Clock, durationMs: number) => {
+const onClock = (clock: Clock.Clock, scheduler: Scheduler.Scheduler, durationMs: number) => {
   const waits = new Set<Wait>()
   let running = false
   let sleeper: Fiber.RuntimeFiber<void> | undefined
@@ -36,7 +38,7 @@ const onClock = (clock: Clock.Clock, durationMs: number) => {
   })
   const start = () => {
     running = true
-    const fiber = Runtime.runFork(Runtime.defaultRuntime)(turn)
+    const fiber = Runtime.runFork(Runtime.defaultRuntime)(turn, { scheduler })
     if (running) sleeper = fiber
   }
   return (ring: () => void) => {
@@ -54,13 +56,22 @@ const onClock = (clock: Clock.Clock, durationMs: number) => {
   }
 }
 
+interface Known {
+  readonly clock: Clock.Clock
+  readonly scheduler: Scheduler.Scheduler
+  readonly start: ReturnType<typeof onClock>
+}
+
 /** A timer of one length. */
 export const makeTimer = (duration: Duration.Duration): Timer => {
   const durationMs = Duration.toMillis(duration)
-  let known: { readonly clock: Clock.Clock; readonly start: ReturnType<typeof onClock> } | undefined
+  let known: Known | undefined
   return (caller, ring) => {
     const clock = Context.get(caller.currentDefaultServices, Clock.Clock)
-    if (known?.clock !== clock) known = { clock, start: onClock(clock, durationMs) }
+    const scheduler = caller.getFiberRef(FiberRef.currentScheduler)
+    if (known?.clock !== clock || known.scheduler !== scheduler) {
+      known = { clock, scheduler, start: onClock(clock, scheduler, durationMs) }
+    }
     return known.start(ring)
   }
 }
