@@ -12,7 +12,8 @@ const topics: Readonly<Record<string, () => Promise<{ readonly topic: Topic }>>>
   heartbeats: () => import("./heartbeats.js"),
   journal: () => import("./journal.js"),
   ledger: () => import("./ledger.js"),
-  store: () => import("./store.js")
+  store: () => import("./store.js"),
+  streams: () => import("./streams.js")
 }
 
 const asked = process.argv.slice(2)

@@ -3,21 +3,33 @@
  *
  * `NODE_OPTIONS=--expose-gc npx tsx --tsconfig test/tsconfig.json test/chaos/heap.ts`
  *
- * `HEAP_CALLS` (100 000) and `HEAP_HANDLES` (20 000) choose the size. Ends with 1 when the heap after a collection grows by more than 2 MiB from
+ * `HEAP_CALLS` (100 000), `HEAP_HANDLES` (20 000) and `HEAP_STREAMS` (20 000) choose the size. Ends with 1 when the heap after a collection grows by more than 2 MiB from
  * the first reading after the warm-up to the last.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import { Amount, CurrentReservation, Cycles, guarded, Journal, recordEvent, reserve } from "effect-cycles"
+import {
+  Amount,
+  CurrentReservation,
+  Cycles,
+  guarded,
+  guardedStream,
+  Journal,
+  recordEvent,
+  reserve,
+  UsageMeter
+} from "effect-cycles"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { textResponse } from "../../src/authority/internal/textResponse.js"
 import { operationOf } from "../support/faults.js"
 
 const calls = Number(process.env["HEAP_CALLS"] ?? 100_000)
 const handles = Number(process.env["HEAP_HANDLES"] ?? 20_000)
+const streams = Number(process.env["HEAP_STREAMS"] ?? 20_000)
 const boundMiB = 2
 const apiKey = Redacted.make("cyc_live_heap")
 const baseUrl = "http://authority.localhost"
@@ -100,6 +112,22 @@ const handle = (n: number): Effect.Effect<unknown, never, Cycles> =>
     else if (n % 3 === 0) yield* reservation.release()
   })))
 
+const deltas = Stream.rechunk(Stream.range(1, 4), 1)
+const meter = UsageMeter.incremental<number>(() => actual)
+
+/** Ended in every way, some drained. */
+const stream = (n: number): Effect.Effect<unknown, never, Cycles> => {
+  const guarded = guardedStream(deltas, {
+    estimate,
+    usage: meter,
+    onEarlyEnd: n % 4 === 0 ? "drain" : n % 5 === 0 ? "release" : "commitKnown"
+  })
+  if (n % 3 === 0) return Effect.exit(Stream.runDrain(Stream.take(guarded, 2)))
+  if (n % 7 === 0) return Effect.exit(Stream.runForEach(guarded, (k) => k === 3 ? Effect.interrupt : Effect.void))
+  if (n % 11 === 0) return Effect.exit(Stream.runForEach(guarded, (k) => k === 3 ? Effect.fail("bad") : Effect.void))
+  return Effect.exit(Stream.runDrain(guarded))
+}
+
 const collect = () => {
   if (globalThis.gc === undefined) throw new Error("start with NODE_OPTIONS=--expose-gc")
   for (let i = 0; i < 4; i++) globalThis.gc()
@@ -139,9 +167,10 @@ const rounds = (what: string, total: number, one: (n: number) => Effect.Effect<u
   })
 
 const program = Effect.gen(function*() {
-  yield* rounds("warm-up", 10_000, (n) => Effect.zipRight(call(n), handle(n)))
+  yield* rounds("warm-up", 10_000, (n) => Effect.all([call(n), handle(n), stream(n)], { discard: true }))
   yield* rounds("guarded", calls, call)
   yield* rounds("handles", handles, handle)
+  yield* rounds("streams", streams, stream)
   const [first = 0] = readings
   const last = readings[readings.length - 1] ?? 0
   const growth = last - first

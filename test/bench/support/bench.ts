@@ -35,8 +35,15 @@ export interface Worker {
 }
 
 export interface Bench {
-  /** Starts the process of a way of this topic. With `gc` it can collect garbage when it wants to. It ends with the topic. */
-  readonly start: (way: string, settings?: Settings, options?: { readonly gc?: boolean }) => Promise<Worker>
+  /**
+   * Starts the process of a way of this topic. With `gc` it can collect garbage when it wants to, and with `youngMiB` it allocates as much
+   * before it has to. It ends with the topic.
+   */
+  readonly start: (
+    way: string,
+    settings?: Settings,
+    options?: { readonly gc?: boolean; readonly youngMiB?: number }
+  ) => Promise<Worker>
   /** A new empty directory, removed at the end. */
   readonly directory: () => string
 }
@@ -90,11 +97,14 @@ export const runTopic = async (name: string, topic: Topic): Promise<void> => {
   bundle(name, files)
   try {
     await topic.run({
-      start: async (way, settings = {}, { gc = false } = {}) => {
+      start: async (way, settings = {}, { gc = false, youngMiB } = {}) => {
         const child = fork(join(files, "support/worker.js"), [], {
           execArgv: [
             "--enable-source-maps",
             ...(gc ? ["--expose-gc"] : []),
+            ...(youngMiB === undefined
+              ? []
+              : [`--min-semi-space-size=${youngMiB}`, `--max-semi-space-size=${youngMiB}`]),
             ...(process.env["BENCH_NODE"]?.split(" ") ?? [])
           ]
         })
