@@ -3,10 +3,12 @@
  * Nothing here needs a particular test runner.
  */
 import * as Cause from "effect/Cause"
+import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
 import type { Authority } from "./authority/Authority.js"
 import { layerVia, type Options as EmbeddedOptions } from "./embedded.js"
@@ -58,21 +60,34 @@ export const layer = ({ faults, ...options }: Options): Layer.Layer<TestServices
   Layer.merge(layerVia(options, Traffic.layer(faults)), ProviderCalls.layer)
 
 /**
- * Runs a test with a `layer` of its own and a `TestClock` that begins at 0, as a promise: the test function of any runner can return it. It is
- * rejected with the failure itself, such as an `ExpectationFailed`.
+ * @since 0.1.0
+ * @category config
+ */
+export interface RunOptions extends Options {
+  /**
+   * The instant at which the clock of the test begins, for what has a date, such as prices. 1970 when absent. Say it here: a `TestClock` that is
+   * set while a client lives lets every minute in between pass.
+   */
+  readonly now?: DateTime.DateTime.Input | undefined
+}
+
+/**
+ * Runs a test with a `layer` of its own and a `TestClock` that begins at `now`, as a promise: the test function of any runner can return it. It
+ * is rejected with the failure itself, such as an `ExpectationFailed`.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const run = <A, E>(
   test: Effect.Effect<A, E, TestServices | Scope.Scope>,
-  options: Options
+  { now = 0, ...options }: RunOptions
 ): Promise<A> =>
   Effect.runPromiseExit(
-    Effect.scoped(test).pipe(
-      // A test is an entry point.
-      // @effect-diagnostics-next-line strictEffectProvide:off
-      Effect.provide(Layer.provideMerge(layer(options), TestContext.TestContext))
+    // A test is an entry point.
+    // @effect-diagnostics-next-line strictEffectProvide:off multipleEffectProvide:off
+    TestClock.setTime(now).pipe(
+      Effect.zipRight(Effect.provide(Effect.scoped(test), layer(options))),
+      Effect.provide(TestContext.TestContext)
     )
   ).then(Exit.match({
     onSuccess: (value) => value,

@@ -136,22 +136,27 @@ const watch = (bounds: Bounds, outer: Gate | undefined) =>
         tell("Exhausted", "amount")
       }
     }
+    const check = Effect.flatMap(Clock.currentTimeNanos, (now) => {
+      const elapsed = Duration.nanos(now - begun)
+      if (Duration.greaterThanOrEqualTo(elapsed, wallClock)) {
+        tell("Exhausted", "wallClock")
+        return new RunExhausted({ limit: "wallClock", bound: Duration.toMillis(wallClock) })
+      }
+      if (steps >= most) return new RunExhausted({ limit: "steps", bound: most })
+      steps += 1
+      if (steps >= most * lowAt) tell("Low", "steps")
+      if (steps >= most) tell("Exhausted", "steps")
+      return Effect.void
+    })
     const gate: Gate = {
-      enter: Effect.zipRight(
-        outer?.enter ?? Effect.void,
-        Effect.flatMap(Clock.currentTimeNanos, (now) => {
-          const elapsed = Duration.nanos(now - begun)
-          if (Duration.greaterThanOrEqualTo(elapsed, wallClock)) {
-            tell("Exhausted", "wallClock")
-            return new RunExhausted({ limit: "wallClock", bound: Duration.toMillis(wallClock) })
-          }
-          if (steps >= most) return new RunExhausted({ limit: "steps", bound: most })
-          steps += 1
-          if (steps >= most * lowAt) tell("Low", "steps")
-          if (steps >= most) tell("Exhausted", "steps")
-          return Effect.void
-        })
-      )
+      enter: outer === undefined
+        ? check
+        : Effect.zipRight(outer.enter, Effect.onError(check, () => Effect.sync(outer.leave))),
+      leave: () => {
+        steps -= 1
+        told.delete("Exhausted steps")
+        outer?.leave()
+      }
     }
     const timer = Effect.sleep(Duration.times(wallClock, lowAt)).pipe(
       Effect.zipRight(Effect.sync(() => tell("Low", "wallClock"))),

@@ -127,9 +127,14 @@ export const acquireOpen = <E, R, E2 = AuthorityError, R2 = never>(
     const cycles = yield* Cycles
     const request = yield* restore(requestOf(options, cycles))
     const outer = yield* Effect.serviceOption(CurrentReservation)
-    const { allocation, reserved, within } = yield* takePlace(cycles, outer, request.estimate, options.nested, role)
-    const orEnd = <A, E, R>(self: Effect.Effect<A, E, R>) =>
-      Effect.onError(self, () => Effect.sync(() => allocation.end(undefined)))
+    const { allocation, leave, reserved, within } = yield* takePlace(
+      cycles,
+      outer,
+      request.estimate,
+      options.nested,
+      role
+    )
+    const orEnd = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.onError(self, () => Effect.sync(leave))
     if (within !== undefined) {
       yield* orEnd(checked(request))
       return yield* openPart(cycles, { ...request, reserved }, within, allocation)

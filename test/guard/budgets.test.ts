@@ -163,6 +163,19 @@ describe("runBudget", () => {
       assert.deepStrictEqual(yield* told(events), ["Low steps", "Exhausted steps"])
     }).pipe(Effect.provide(embedded())))
 
+  it.effect("steps: what got no hold is none", () =>
+    Effect.gen(function*() {
+      const steps = yield* Effect.gen(function*() {
+        assert.strictEqual(yield* tagOf(step(1, 50)), "BudgetExceeded")
+        assert.strictEqual(yield* tagOf(step(1, 50)), "BudgetExceeded")
+        yield* Effect.all([step(1), step(1)])
+        assert.strictEqual(yield* tagOf(step(1)), "RunExhausted")
+        return yield* Effect.flatMap(CurrentRun, ({ steps }) => steps)
+      }).pipe(Effect.provide(runBudget({ limit: tokens(100), steps: 2, backing: "local" })))
+      assert.strictEqual(steps, 2)
+      assert.deepInclude(yield* ledger(), { spent: 2n, reserved: 0n, active: 0 })
+    }).pipe(Effect.provide(embedded({ budgets: [{ scope: "tenant:tenant-a", allocated: tokens(20) }] }))))
+
   it.effect("wallClock: no step begins after it; the one that runs goes on", () =>
     Effect.gen(function*() {
       const slow = guarded(Effect.sleep("40 seconds"), { estimate: tokens(10), actual: tokens(3) })

@@ -1,7 +1,7 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
-import { Amount, Cycles, guarded, Idempotency, recordEvent, reserve } from "effect-cycles"
+import { Amount, Cycles, guarded, Idempotency, Prices, recordEvent, reserve } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 import {
   expectCommittedOnce,
@@ -326,6 +326,19 @@ describe("run", () => {
       }),
       { budgets }
     ).then((value) => assert.strictEqual(value, 7)))
+
+  it("begins at a date, for what has one", () => {
+    const now = "2026-03-01T00:00:00Z"
+    const priced = Effect.gen(function*() {
+      yield* TestClock.adjust("1 day")
+      return yield* Prices.cost("m", { input: 1_000_000 })
+    }).pipe(Effect.provide(Prices.layer({
+      source: "a contract",
+      effectiveFrom: "2026-02-01",
+      prices: [{ model: "m", perMillion: { input: "2.50" } }]
+    })))
+    return run(priced, { budgets, now }).then((cost) => assert.deepStrictEqual(cost, Amount.usd("2.5")))
+  })
 
   it("is rejected with the failure itself", () =>
     run(expectSpent(scope, Amount.tokens(1)), { budgets }).then(

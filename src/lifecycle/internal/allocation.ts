@@ -11,6 +11,8 @@ import type { Backing } from "./handle.js"
 export interface Gate {
   /** Counts one more, or says why there may be no more. */
   readonly enter: Effect.Effect<void, RunExhausted>
+  /** Takes back the last `enter`, of work that never got its hold. */
+  readonly leave: () => void
 }
 
 /**

@@ -8,7 +8,7 @@ import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import type { Service } from "../Cycles.js"
 import { AllocationExceeded, type Nested, type NestedError, NestedForbidden } from "../Nested.js"
 import type { Reservation } from "../Reservation.js"
-import { Allocation, type Holder, type Role } from "./allocation.js"
+import { Allocation, type Gate, type Holder, type Role } from "./allocation.js"
 import { logs } from "./held.js"
 
 /** `within`: who holds its budget already. Without one it needs a hold of its own. */
@@ -79,6 +79,15 @@ const joined = (from: Allocation, estimate: Amount) =>
       : Effect.succeed({ allocation, within: from.holder, reserved: Amount.zero(estimate.unit) })
   })
 
+/** A place, and how to leave it when there is no hold for it after all. */
+const taken = (place: Place, entered?: Gate) => ({
+  ...place,
+  leave: (): void => {
+    place.allocation.end(undefined)
+    entered?.leave()
+  }
+})
+
 /** To be called in an uninterruptible region: whoever gets a place ends its allocation. A role makes it no step, and no nested guard. */
 export const takePlace = (
   cycles: Service,
@@ -86,10 +95,10 @@ export const takePlace = (
   estimate: Amount,
   nested: Nested | undefined,
   role?: Role
-): Effect.Effect<Place, NestedError | InvalidInput> =>
+): Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> =>
   Effect.gen(function*() {
     const around = Option.getOrUndefined(outer)?.allocation
-    if (around === undefined || role !== undefined) return yield* underCap(around, estimate, role)
+    if (around === undefined || role !== undefined) return taken(yield* underCap(around, estimate, role))
     const isInWork = around.kind === "guard"
     if (isInWork && nested === "forbid") {
       return yield* new NestedForbidden({ reservationId: around.holder!.facts.id })
@@ -103,5 +112,5 @@ export const takePlace = (
     if (around.gate !== undefined) {
       yield* Effect.onError(around.gate.enter, () => Effect.sync(() => place.allocation.end(undefined)))
     }
-    return place
+    return taken(place, around.gate)
   })
