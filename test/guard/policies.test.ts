@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Amount, Cycles, guarded, type GuardOptions, LeaseEvent, type Settlement } from "effect-cycles"
+import { Amount, Cycles, guarded, type GuardOptions, Journal, LeaseEvent, type Settlement } from "effect-cycles"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { embedded, ledger } from "../support/embedded.js"
@@ -124,5 +126,29 @@ describe("settle: \"background\"", () => {
       assert.isTrue((yield* Fiber.poll(fiber))._tag === "None")
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), 5)
+    }))
+
+  it.effect("is in the journal, also when nobody waits for the end of the layer", () =>
+    Effect.gen(function*() {
+      const kept: Array<string> = []
+      const store: Journal.Store = {
+        put: ({ reservationId }) => Effect.delay(Effect.sync(() => void kept.push(reservationId)), "1 second"),
+        remove: () => Effect.void,
+        entries: Effect.succeed([]),
+        deadLetter: () => Effect.void,
+        deadLetters: Effect.succeed([]),
+        revive: () => Effect.succeed(Option.none()),
+        forget: () => Effect.void,
+        health: Effect.succeed("memory")
+      }
+      const slowDisk = Layer.succeed(Journal.Journal, { open: () => Effect.succeed(store) })
+      const fiber = yield* Effect.fork(
+        guarded(Effect.succeed(5), { estimate, actual: used, settle: "background" }).pipe(
+          Effect.provide(embedded({ journalLayer: slowDisk, flushTimeout: 0 }))
+        )
+      )
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), 5)
+      assert.strictEqual(kept.length, 1)
     }))
 })
