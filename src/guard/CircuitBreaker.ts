@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Schema from "effect/Schema"
+import { durationOf } from "../lifecycle/ReserveOptions.js"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 
@@ -71,7 +72,7 @@ export const make = (options: CircuitOptions = {}): Effect.Effect<CircuitBreaker
   Effect.gen(function*() {
     const most = yield* count("failures", options.failures ?? 5)
     const probes = yield* count("probes", options.probes ?? 1)
-    const cooldown = Duration.decode(options.cooldown ?? "30 seconds")
+    const cooldown = yield* durationOf("cooldown", options.cooldown ?? "30 seconds")
     let state: CircuitState = "closed"
     let failures = 0
     let probing = 0

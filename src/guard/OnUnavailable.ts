@@ -6,8 +6,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import { durationOf } from "../lifecycle/ReserveOptions.js"
 import type { Amount } from "../protocol/Amount.js"
 import type { Balance } from "../protocol/Balance.js"
+import type { InvalidInput } from "../protocol/InvalidInput.js"
 import type { CreateRequest } from "../protocol/Reservation.js"
 import { levels, type Subject } from "../protocol/Subject.js"
 import type { CircuitBreaker } from "./CircuitBreaker.js"
@@ -147,9 +149,8 @@ interface Known {
  */
 export const allowLastKnown = (
   options: { readonly maxAge?: Duration.DurationInput | undefined } = {}
-): Effect.Effect<OnUnavailable> =>
-  Effect.sync(() => {
-    const maxAge = Duration.decode(options.maxAge ?? "5 minutes")
+): Effect.Effect<OnUnavailable, InvalidInput> =>
+  Effect.map(durationOf("maxAge", options.maxAge ?? "5 minutes"), (maxAge) => {
     const budgets = new Map<string, Known>()
     return {
       name: "allowLastKnown",

@@ -19,7 +19,7 @@ import { localId, unheld, unleased } from "../lifecycle/internal/local.js"
 import { openPart } from "../lifecycle/internal/part.js"
 import { RunExhausted } from "../lifecycle/Nested.js"
 import { acquireOpen, type ReserveError } from "../lifecycle/Reservation.js"
-import { requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
+import { durationOf, requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
 import { Amount } from "../protocol/Amount.js"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 
@@ -106,7 +106,7 @@ const boundsOf = (
 ): Effect.Effect<Bounds, InvalidInput> =>
   lowAt > 0 && lowAt < 1
     ? steps >= 1 && (steps === Infinity || Number.isInteger(steps))
-      ? Effect.succeed({ limit, lowAt, steps, wallClock: Duration.decode(wallClock) })
+      ? Effect.map(durationOf("wallClock", wallClock), (wallClock) => ({ limit, lowAt, steps, wallClock }))
       : Effect.fail(invalidInput("steps", "must be a whole number, at least 1", steps))
     : Effect.fail(invalidInput("lowAt", "must be above 0 and below 1", lowAt))
 

@@ -95,7 +95,11 @@ export const resolve = <A, E, R>(field: string, input: Resolvable<A, E, R>): Eff
     : Effect.succeed(input as A)
 }
 
-const duration = (field: string, input: Duration.DurationInput): Effect.Effect<Duration.Duration, InvalidInput> =>
+/** A duration, or the error that names the field. */
+export const durationOf = (
+  field: string,
+  input: Duration.DurationInput
+): Effect.Effect<Duration.Duration, InvalidInput> =>
   Option.match(Duration.decodeUnknown(input), {
     onNone: () => Effect.fail(invalidInput(field, "must be a duration", input)),
     onSome: Effect.succeed
@@ -153,7 +157,7 @@ export const requestOf = <E, R>(
   Effect.gen(function*() {
     const subject = yield* resolve("subject", options.subject)
     const action = yield* resolve("action", options.action)
-    if (options.maxLifetime !== undefined) yield* duration("maxLifetime", options.maxLifetime)
+    if (options.maxLifetime !== undefined) yield* durationOf("maxLifetime", options.maxLifetime)
     return {
       idempotencyKey: options.idempotencyKey === undefined
         ? yield* Idempotency.fresh
@@ -161,10 +165,10 @@ export const requestOf = <E, R>(
       subject: yield* subjectOf(subject ?? {}, config.subject),
       action: yield* actionOf(action ?? {}),
       estimate: yield* resolve("estimate", options.estimate),
-      ttl: yield* duration("ttl_ms", options.ttl ?? "60 seconds"),
+      ttl: yield* durationOf("ttl_ms", options.ttl ?? "60 seconds"),
       gracePeriod: options.gracePeriod === undefined
         ? undefined
-        : yield* duration("grace_period_ms", options.gracePeriod),
+        : yield* durationOf("grace_period_ms", options.gracePeriod),
       overagePolicy: options.overagePolicy ?? "ALLOW_IF_AVAILABLE",
       metadata: options.metadata
     }

@@ -12,6 +12,7 @@ import {
   subBudget
 } from "effect-cycles"
 import * as Chunk from "effect/Chunk"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -205,6 +206,7 @@ describe("runBudget", () => {
       const limit = tokens(10)
       assert.strictEqual(yield* tag({ limit, steps: 0 }), "InvalidInput")
       assert.strictEqual(yield* tag({ limit, steps: 1.5 }), "InvalidInput")
+      assert.strictEqual(yield* tag({ limit, wallClock: "soon" as Duration.DurationInput }), "InvalidInput")
       assert.strictEqual(yield* tag({ limit, lowAt: 1 }), "InvalidInput")
       assert.strictEqual(yield* tag({ limit: tokens(2_000_000) }), "BudgetExceeded")
     }).pipe(Effect.provide(embedded())))
