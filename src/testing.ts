@@ -84,7 +84,7 @@ export const run = <A, E>(
 ): Promise<A> =>
   Effect.runPromiseExit(
     // A test is an entry point.
-    // @effect-diagnostics-next-line strictEffectProvide:off multipleEffectProvide:off
+    // @effect-diagnostics-next-line strictEffectProvide:off
     TestClock.setTime(now).pipe(
       Effect.zipRight(Effect.provide(Effect.scoped(test), layer(options))),
       Effect.provide(TestContext.TestContext)
