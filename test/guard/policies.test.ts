@@ -1,15 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Amount, Cycles, guarded, type GuardOptions, Journal, LeaseEvent, type Settlement } from "effect-cycles"
+import { Amount, Cycles, guarded, type GuardOptions, LeaseEvent, type Settlement } from "effect-cycles"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { embedded, ledger } from "../support/embedded.js"
 import type { Call } from "../support/faults.js"
+import { journalOfNothing } from "../support/journal.js"
 
 const estimate = Amount.tokens(1000)
 const used = Amount.tokens(37)
@@ -131,17 +130,9 @@ describe("settle: \"background\"", () => {
   it.effect("is in the journal, also when nobody waits for the end of the layer", () =>
     Effect.gen(function*() {
       const kept: Array<string> = []
-      const store: Journal.Store = {
-        put: ({ reservationId }) => Effect.delay(Effect.sync(() => void kept.push(reservationId)), "1 second"),
-        remove: () => Effect.void,
-        entries: Effect.succeed([]),
-        deadLetter: () => Effect.void,
-        deadLetters: Effect.succeed([]),
-        revive: () => Effect.succeed(Option.none()),
-        forget: () => Effect.void,
-        health: Effect.succeed("memory")
-      }
-      const slowDisk = Layer.succeed(Journal.Journal, { open: () => Effect.succeed(store) })
+      const slowDisk = journalOfNothing(({ reservationId }) =>
+        Effect.delay(Effect.sync(() => void kept.push(reservationId)), "1 second")
+      )
       const fiber = yield* Effect.fork(
         guarded(Effect.succeed(5), { estimate, actual: used, settle: "background" }).pipe(
           Effect.provide(embedded({ journalLayer: slowDisk, flushTimeout: 0 }))

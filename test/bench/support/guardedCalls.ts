@@ -7,27 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import { layerFetch } from "../../../src/client/internal/fetchClient.js"
+import { journalOfNothing } from "../../support/journal.js"
 import type { Settings, Way } from "./bench.js"
 
 const apiKey = "cyc_bench_key_of_acme"
-
-/** Keeps nothing: what journaling costs is the difference to this. */
-const layerNothing = Layer.succeed(Journal.Journal, {
-  open: () =>
-    Effect.succeed<Journal.Store>({
-      put: () => Effect.void,
-      remove: () => Effect.void,
-      entries: Effect.succeed([]),
-      deadLetter: () => Effect.void,
-      deadLetters: Effect.succeed([]),
-      revive: () => Effect.succeed(Option.none()),
-      forget: () => Effect.void,
-      health: Effect.succeed("memory")
-    })
-})
 
 /** `off`, `memory`, `files` (without fsync) or `fsync`, the last two in `directory`. */
 const journalOf = ({ directory, journal }: Settings): Layer.Layer<Journal.Journal> => {
@@ -38,7 +23,8 @@ const journalOf = ({ directory, journal }: Settings): Layer.Layer<Journal.Journa
     case "memory":
       return Journal.layerMemory()
     default:
-      return layerNothing
+      // What journaling costs is the difference to this.
+      return journalOfNothing()
   }
 }
 
