@@ -6,6 +6,7 @@ import { dual } from "effect/Function"
 import * as Hash from "effect/Hash"
 import type * as Ordering from "effect/Ordering"
 import * as Schema from "effect/Schema"
+import { checked as checkedClass } from "./internal/checked.js"
 import { decimal, divide } from "./internal/decimal.js"
 import { Int64, UnsignedInt64 } from "./internal/wire.js"
 import { type InvalidInput, invalidInput } from "./InvalidInput.js"
@@ -105,9 +106,11 @@ const rejectForeign = (amounts: ReadonlyArray<Amount>, unit: Unit) => amounts.fi
  * @since 0.1.0
  * @category models
  */
-export class Amount extends Schema.Class<Amount>("effect-cycles/Amount")(
-  { unit: Unit, amount: UnsignedInt64 },
-  { identifier: "Amount" }
+export class Amount extends checkedClass(
+  Schema.Class<Amount>("effect-cycles/Amount")(
+    { unit: Unit, amount: UnsignedInt64 },
+    { identifier: "Amount" }
+  )
 ) {
   /** Dollars as a decimal text: `"0.0025"`. Finer than 1e-8 dollars needs `rounding`. Throws `InvalidInput`. */
   static usd(dollars: string, rounding?: Rounding): Amount {
@@ -252,9 +255,11 @@ export class Amount extends Schema.Class<Amount>("effect-cycles/Amount")(
  * @since 0.1.0
  * @category models
  */
-export class SignedAmount extends Schema.Class<SignedAmount>("effect-cycles/SignedAmount")(
-  { unit: Unit, amount: Int64 },
-  { identifier: "SignedAmount" }
+export class SignedAmount extends checkedClass(
+  Schema.Class<SignedAmount>("effect-cycles/SignedAmount")(
+    { unit: Unit, amount: Int64 },
+    { identifier: "SignedAmount" }
+  )
 ) {
   /** For people: `-$0.0025`, `1,500 tokens`. */
   static format(self: SignedAmount): string {

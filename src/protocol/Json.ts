@@ -4,6 +4,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as LosslessJson from "lossless-json"
+import { declare } from "./internal/plain.js"
 
 /**
  * A text that is not JSON, or a value that JSON cannot express.
@@ -19,9 +20,30 @@ export class JsonError extends Schema.TaggedError<JsonError>("effect-cycles/Json
   }
 }
 
-const longDigits = /\d{16}/
+const isDigit = (text: string, at: number): boolean => {
+  const unit = text.charCodeAt(at)
+  return unit >= 48 && unit <= 57
+}
+
+/** Whether there are 16 digits in a row: every 16th place is in such a row, so that the others are looked at beside a digit alone. */
+const hasLongDigits = (text: string): boolean => {
+  for (let at = 15; at < text.length; at += 16) {
+    if (!isDigit(text, at)) continue
+    let first = at
+    while (isDigit(text, first - 1)) first--
+    let last = at
+    while (last - first < 15 && isDigit(text, last + 1)) last++
+    if (last - first >= 15) return true
+  }
+  return false
+}
+
 const pollution = /__proto__|constructor|prototype|\\u/
 const unsafeKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"])
+
+interface Branch {
+  readonly [key: string]: unknown
+}
 
 const dropUnsafe = (key: string, value: unknown): unknown => unsafeKeys.has(key) ? undefined : value
 
@@ -41,7 +63,7 @@ export const parse = (text: string): Either.Either<unknown, JsonError> =>
   Either.try({
     try: () => {
       const reviver = pollution.test(text) ? dropUnsafe : undefined
-      return longDigits.test(text)
+      return hasLongDigits(text)
         ? LosslessJson.parse(text, reviver, { parseNumber, onDuplicateKey: ({ newValue }) => newValue })
         : JSON.parse(text, reviver) as unknown
     },
@@ -64,9 +86,11 @@ export const stringify = (value: unknown): Either.Either<string, JsonError> =>
     catch: () => new JsonError({ reason: "a value that JSON cannot express" })
   })
 
-const holdsBigint = (value: unknown): boolean =>
-  typeof value === "bigint" ||
-  (typeof value === "object" && value !== null && Object.values(value).some(holdsBigint))
+const holdsBigint = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return typeof value === "bigint"
+  for (const key of Object.keys(value)) if (holdsBigint((value as Branch)[key])) return true
+  return false
+}
 
 /**
  * The text of a value with its keys sorted at every depth: equal values give equal texts.
@@ -97,12 +121,19 @@ const isJson = (value: unknown, depth: number): boolean => {
     case "bigint":
       return true
     case "object":
-      if (value === null) return true
-      return depth < maxDepth &&
-        Object.entries(value).every(([key, v]) => !unsafeKeys.has(key) && (v === undefined || isJson(v, depth + 1)))
+      return value === null || (depth < maxDepth && isBranch(value as Branch, depth))
     default:
       return false
   }
+}
+
+const isBranch = (value: Branch, depth: number): boolean => {
+  for (const key of Object.keys(value)) {
+    if (unsafeKeys.has(key)) return false
+    const member = value[key]
+    if (member !== undefined && !isJson(member, depth + 1)) return false
+  }
+  return true
 }
 
 /**
@@ -112,7 +143,7 @@ const isJson = (value: unknown, depth: number): boolean => {
  * @since 0.1.0
  * @category schemas
  */
-export const JsonObject: Schema.Schema<Readonly<Record<string, unknown>>> = Schema.declare(
+export const JsonObject: Schema.Schema<Readonly<Record<string, unknown>>> = declare(
   (u: unknown): u is Readonly<Record<string, unknown>> =>
     typeof u === "object" && u !== null && !Array.isArray(u) && isJson(u, 0),
   {

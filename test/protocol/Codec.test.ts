@@ -3,11 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { Amount, SignedAmount } from "../../src/protocol/Amount.js"
 import { CyclesApi } from "../../src/protocol/Api.js"
 import { ErrorResponse } from "../../src/protocol/ErrorResponse.js"
 import { decodeUnknownEither, derivedOf, encodeUnknownEither, unfit } from "../../src/protocol/internal/codec.js"
+import { option, optional, query } from "../../src/protocol/internal/wire.js"
 
 const schemas: Array<readonly [string, Schema.Schema.AnyNoContext]> = [["errors", ErrorResponse]]
 HttpApi.reflect(CyclesApi, {
@@ -25,6 +28,30 @@ HttpApi.reflect(CyclesApi, {
   }
 })
 
+/** Members in ways that the wire has none of. */
+const Ways = Schema.Struct({
+  same: Schema.String,
+  fallback: Schema.optionalWith(Schema.Int, { default: () => 7 }),
+  nullable: Schema.optionalWith(Schema.Int, { default: () => 7, nullable: true }),
+  option: Schema.optionalWith(Amount, { as: "Option" }),
+  exact: Schema.optionalWith(Schema.NumberFromString, { as: "Option", exact: true }).pipe(Schema.fromKey("exact_1")),
+  none: Schema.optionalWith(Amount, { as: "Option", nullable: true, onNoneEncoding: () => Option.some(null) }),
+  other: Schema.optionalToOptional(Schema.Number, Schema.Int, {
+    decode: Option.filter((n) => n !== 3),
+    encode: identity<Option.Option<number>>
+  }),
+  shortened: Schema.requiredToOptional(Schema.String, Schema.String, {
+    decode: Option.liftPredicate((text) => text !== ""),
+    encode: Option.getOrElse(() => "")
+  }),
+  renamed: Schema.propertySignature(Schema.Literal("a", "b")).pipe(Schema.fromKey("re_named")),
+  wrapped: option("wrapped_1", Schema.UndefinedOr(Schema.Int)),
+  left: optional("left_1", Schema.UndefinedOr(Amount)),
+  asked: query("asked_1", Schema.NumberFromString),
+  bare: Schema.optionalWith(Schema.Int, { exact: true })
+})
+schemas.push(["members of every way", Ways])
+
 const junk = FastCheck.constantFrom<Array<unknown>>(
   null,
   undefined,
@@ -41,7 +68,19 @@ const junk = FastCheck.constantFrom<Array<unknown>>(
   {},
   { unit: "TOKENS", amount: 1 },
   { unit: "TOKENS", amount: -1n },
-  { unit: "EUR", amount: 1 }
+  { unit: "EUR", amount: 1 },
+  Object.create({ unit: "TOKENS", amount: 1 }),
+  Object.create({ tenant: "acme" }),
+  Object.assign(Object.create(null), { unit: "TOKENS", amount: 1 }),
+  Amount.tokens(1),
+  new Amount({ unit: "TOKENS", amount: -1n }, true),
+  new SignedAmount({ unit: "TOKENS", amount: -1n }),
+  Option.none(),
+  Option.some(null),
+  Option.some(undefined),
+  Option.some(Amount.tokens(1)),
+  Option.some({ unit: "TOKENS", amount: 1n }),
+  Option.some([null])
 )
 
 const isBranch = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null
@@ -110,6 +149,22 @@ describe("what is derived of a schema does as the schema", () => {
         Either.mapLeft(encodeUnknownEither(schema)(wrong), String),
         Either.mapLeft(Schema.encodeUnknownEither(schema)(wrong), String)
       )
+    }
+  })
+
+  it("a member that may be null in itself is as the schema has it", () => {
+    const schema = Schema.Struct({
+      a: option("a_1", Schema.NullOr(Schema.Int)),
+      b: optional("b_1", Schema.NullOr(Schema.Int))
+    })
+    for (const n of [null, undefined, 1]) {
+      const value = { a: Option.some(n), b: n }
+      assert.deepStrictEqual(
+        Either.mapLeft(encodeUnknownEither(schema)(value), String),
+        Either.mapLeft(Schema.encodeUnknownEither(schema)(value), String)
+      )
+      const wire = { a_1: n, b_1: n }
+      assert.deepStrictEqual(decodeUnknownEither(schema)(wire), Schema.decodeUnknownEither(schema)(wire))
     }
   })
 

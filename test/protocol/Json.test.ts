@@ -52,6 +52,20 @@ describe("exactness", () => {
     assert.deepStrictEqual(asDoubles(parse(`[${text},9007199254740993]`)), [JSON.parse(text), 9007199254740992])
   })
 
+  it("finds a row of digits wherever it begins", () => {
+    for (let before = 0; before < 64; before++) {
+      const pad = `"${"x".repeat(before)}1"`
+      assert.deepStrictEqual(parse(`[${pad},9007199254740993]`), [JSON.parse(pad), 9007199254740993n])
+      assert.deepStrictEqual(parse(`[${pad},-9007199254740993123,1]`), [JSON.parse(pad), -9007199254740993123n, 1])
+      assert.deepStrictEqual(parse(`[${pad},123456789012345,6,0.1234567890123456]`), [
+        JSON.parse(pad),
+        123456789012345,
+        6,
+        0.1234567890123456
+      ])
+    }
+  })
+
   it("reads the same below, at and above sixteen digits", () => {
     assert.strictEqual(parse("999999999999999"), 999999999999999)
     assert.strictEqual(parse("1000000000000000"), 1000000000000000)

@@ -8,142 +8,45 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
+import * as Derived from "./derived.js"
+import { type Step, unfit } from "./derived.js"
+import * as Member from "./member.js"
+import { type Class, classOf, pairOf } from "./plain.js"
 
-export const unfit: unique symbol = Symbol("effect-cycles/unfit")
+export { unfit } from "./derived.js"
 
-/** Gives a value, or `unfit`. */
-type Step = (input: unknown) => unknown
+/** Instead of the value of a member that is left out. */
+const absent: unique symbol = Symbol("effect-cycles/absent")
 
-type Check = (input: unknown) => boolean
+const leave = (): typeof absent => absent
 
-/** Thrown while a schema is read: it is of a kind that is not derived. */
-const notDerived = Symbol("effect-cycles/notDerived")
-
-const derive = <A>(make: () => A): Either.Either<A, unknown> =>
-  Either.try({
-    try: make,
-    catch: (error) => {
-      if (error === notDerived) return error
-      throw error
-    }
-  })
-
-const has = (input: object, name: PropertyKey): boolean => Object.prototype.hasOwnProperty.call(input, name)
-
-const isRecord = (input: unknown): input is Record<PropertyKey, unknown> =>
-  typeof input === "object" && input !== null && !Array.isArray(input)
-
-const checkOf: { readonly [Tag in AST.AST["_tag"]]?: (ast: never) => Check } = {
-  Literal: ({ literal }: AST.Literal) => (input) => input === literal,
-  UndefinedKeyword: () => (input) => input === undefined,
-  StringKeyword: () => (input) => typeof input === "string",
-  NumberKeyword: () => (input) => typeof input === "number",
-  BooleanKeyword: () => (input) => typeof input === "boolean",
-  BigIntKeyword: () => (input) => typeof input === "bigint",
-  UnknownKeyword: () => () => true
+interface Move {
+  /** The value written for one that is read: `unfit`, `absent`, or itself. */
+  readonly of: Step
+  /** The same when nothing is read. */
+  readonly lacking: () => unknown
 }
 
-/** The check of a kind that has no parts. */
-const simple = (ast: AST.AST): Check | undefined => checkOf[ast._tag]?.(ast as never)
-
-/** The members of a union exclude each other when all but one are simple: then their order does not matter. */
-const members = <A>({ types }: AST.Union, of: (ast: AST.AST) => A): ReadonlyArray<A> => {
-  if (types.filter((type) => simple(type) === undefined).length > 1) throw notDerived
-  return types.map(of)
+interface Moved extends Move {
+  readonly from: PropertyKey
+  readonly name: PropertyKey
+  readonly mayLack: boolean
 }
 
-const itemOf = ({ elements, rest }: AST.TupleType): AST.AST => {
-  const [item, ...more] = rest
-  if (item === undefined || more.length > 0 || elements.length > 0) throw notDerived
-  return item.type
-}
-
-/** The type of the members that have no name of their own. */
-const openOf = ({ indexSignatures }: AST.TypeLiteral): AST.AST | undefined => {
-  const [open, ...more] = indexSignatures
-  if (more.length > 0 || (open !== undefined && !AST.isStringKeyword(open.parameter))) throw notDerived
-  return open?.type
-}
-
-const named = ({ propertySignatures }: AST.TypeLiteral): ReadonlyArray<AST.PropertySignature> => {
-  if (propertySignatures.some(({ name }) => typeof name === "symbol")) throw notDerived
-  return propertySignatures
-}
-
-const refined = ({ filter }: AST.Refinement, self: AST.Refinement, value: unknown): boolean =>
-  Option.isNone(filter(value, AST.defaultParseOption, self))
-
-/** A part of a schema that is run as it is. What takes time is not ours. */
-type Run = (input: unknown, options: AST.ParseOptions, self: AST.Declaration) => unknown
-
-const declared = (ast: AST.Declaration, isDecoding: boolean): Step => {
-  const parse: Run = isDecoding ? ast.decodeUnknown(...ast.typeParameters) : ast.encodeUnknown(...ast.typeParameters)
+/** An object whose members are read under the one name and written under the other, in the order of the schema. */
+const object = (members: ReadonlyArray<Moved>, rest: Step | undefined): Step => {
+  const names = new Set(members.map(({ name }) => name))
   return (input) => {
-    const answer = parse(input, AST.defaultParseOption, ast)
-    return Either.isEither(answer) && Either.isRight(answer) ? answer.right : unfit
-  }
-}
-
-const optionOf = (ast: AST.Declaration): AST.AST | undefined =>
-  Option.getOrUndefined(AST.getAnnotation<{ readonly _tag?: string }>(ast, AST.TypeConstructorAnnotationId))?._tag ===
-      "effect/Option"
-    ? ast.typeParameters[0]
-    : undefined
-
-/** Whether a value is one of the type of a schema that transforms nothing. */
-const check = (ast: AST.AST): Check => {
-  const one = simple(ast)
-  if (one !== undefined) return one
-  switch (ast._tag) {
-    case "Union": {
-      const any = members(ast, check)
-      return (input) => any.some((is) => is(input))
-    }
-    case "TupleType": {
-      const item = check(itemOf(ast))
-      return (input) => Array.isArray(input) && input.every(item)
-    }
-    case "Refinement": {
-      const from = check(ast.from)
-      return (input) => from(input) && refined(ast, ast, input)
-    }
-    case "Declaration": {
-      const inner = optionOf(ast)
-      if (inner !== undefined) {
-        const is = check(inner)
-        return (input) => Option.isOption(input) && (Option.isNone(input) || is(input.value))
-      }
-      const whole = declared(ast, true)
-      return (input) => whole(input) !== unfit
-    }
-    case "TypeLiteral": {
-      const properties = named(ast).map(({ isOptional, name, type }) => ({ name, isOptional, is: check(type) }))
-      const open = openOf(ast)
-      const rest = open && check(open)
-      return (input) =>
-        isRecord(input) &&
-        properties.every(({ is, isOptional, name }) => (isOptional && !has(input, name)) || is(input[name])) &&
-        (rest === undefined || Object.keys(input).every((key) => rest(input[key])))
-    }
-    default:
-      throw notDerived
-  }
-}
-
-const struct = (ast: AST.TypeLiteral, isDecoding: boolean): Step => {
-  const properties = named(ast).map(({ isOptional, name, type }) => ({ name, isOptional, of: step(type, isDecoding) }))
-  const names = new Set(properties.map(({ name }) => name))
-  const open = openOf(ast)
-  const rest = open && step(open, isDecoding)
-  if (properties.length === 0 && rest === undefined) throw notDerived
-  return (input) => {
-    if (!isRecord(input)) return unfit
+    if (!Derived.isRecord(input)) return unfit
+    const plain = Derived.isPlain(input)
     const output: Record<PropertyKey, unknown> = {}
-    for (const { isOptional, name, of } of properties) {
-      if (isOptional && !has(input, name)) continue
-      const value = of(input[name])
-      if (value === unfit) return unfit
-      output[name] = value
+    for (const member of members) {
+      const value = input[member.from]
+      const moved = member.mayLack && Derived.lacks(input, member.from, value, plain)
+        ? member.lacking()
+        : member.of(value)
+      if (moved === unfit) return unfit
+      if (moved !== absent) output[member.name] = moved
     }
     if (rest === undefined) return output
     for (const key of Object.keys(input)) {
@@ -155,91 +58,150 @@ const struct = (ast: AST.TypeLiteral, isDecoding: boolean): Step => {
   }
 }
 
-/** A struct whose members change their names: read under the one, changed, written under the other. */
+const struct = (ast: AST.TypeLiteral, isDecoding: boolean): Step => {
+  const members = Derived.named(ast).map(({ isOptional, name, type }) => ({
+    from: name,
+    name,
+    mayLack: isOptional,
+    of: step(type, isDecoding),
+    lacking: leave
+  }))
+  const open = Derived.openOf(ast)
+  if (members.length === 0 && open === undefined) return Derived.refuse()
+  return object(members, open && step(open, isDecoding))
+}
+
+/** The part of a member's type that is there, beside `null` and `undefined`. */
+const partOf = (ast: AST.AST): AST.AST => AST.isUnion(ast) ? ast.types[0] : Derived.refuse()
+
+/** The ways of `Member`, without an `Option` around every value on its way. What is written is of its type because of the way it was made. */
+const moves: ReadonlyArray<readonly [Member.Way, (type: AST.AST, isDecoding: boolean) => Move]> = [
+  [Member.whole, (type, isDecoding) => ({ of: step(type, isDecoding), lacking: leave })],
+  [Member.unlessNull, (type, isDecoding) => {
+    const part = step(partOf(type), isDecoding)
+    const none = isDecoding ? absent : unfit
+    return { of: (value) => value === null ? none : value === undefined ? value : part(value), lacking: leave }
+  }],
+  [Member.asOption, (type, isDecoding) => {
+    const part = step(partOf(type), isDecoding)
+    if (!isDecoding) {
+      return {
+        of: (value) => !Option.isOption(value) ? unfit : Option.isNone(value) ? absent : part(value.value),
+        lacking: leave
+      }
+    }
+    return {
+      of: (input) => {
+        if (input === null || input === undefined) return Option.none()
+        const value = part(input)
+        return value === unfit ? unfit : Option.some(value)
+      },
+      lacking: Option.none
+    }
+  }]
+]
+
+/** Any other way: by the functions of the schema. */
+const otherwise = (
+  change: AST.PropertySignatureTransformation["decode"],
+  read: Step,
+  write: Step,
+  isOptional: boolean
+): Move => {
+  const put = (before: Option.Option<unknown>): unknown => {
+    const after = change(before)
+    return Option.isSome(after) ? write(after.value) : isOptional ? absent : write(undefined)
+  }
+  return {
+    of: (input) => {
+      const value = read(input)
+      return value === unfit ? unfit : put(Option.some(value))
+    },
+    lacking: () => put(Option.none())
+  }
+}
+
+const unchanged = (name: PropertyKey) => new AST.PropertySignatureTransformation(name, name, identity, identity)
+
+/** A struct whose members change, or only their names. */
 const renamed = (
   ast: AST.Transformation,
   { propertySignatureTransformations: changes }: AST.TypeLiteralTransformation,
   isDecoding: boolean
 ): Step => {
   const [source, target] = isDecoding ? [ast.from, ast.to] : [ast.to, ast.from]
-  if (!AST.isTypeLiteral(source) || !AST.isTypeLiteral(target)) throw notDerived
-  if (openOf(source) !== undefined || openOf(target) !== undefined) throw notDerived
-  // The side that is a mere type was checked or made by the other one: it is looked at, not copied.
-  const typed = (type: AST.AST): Step => {
-    const is = Either.getOrUndefined(derive(() => check(type)))
-    return is === undefined ? step(type, isDecoding) : (input) => is(input) ? input : unfit
-  }
-  const sources = new Map(named(source).map((property) => [property.name, property]))
-  const moves = new Map(
-    changes.map((change) =>
-      isDecoding
-        ? [change.to, [change.from, change.decode]] as const
-        : [change.from, [change.to, change.encode]] as const
-    )
-  )
-  const moved = new Set([...moves.values()].map(([from]) => from))
-  const members = named(target).map(({ isOptional, name, type }) => {
-    const [from, change] = moves.get(name) ?? [name, identity]
+  if (!AST.isTypeLiteral(source) || !AST.isTypeLiteral(target)) return Derived.refuse()
+  if (Derived.openOf(source) !== undefined || Derived.openOf(target) !== undefined) return Derived.refuse()
+  const sources = new Map(Derived.named(source).map((property) => [property.name, property]))
+  const byName = new Map(changes.map((change) => [isDecoding ? change.to : change.from, change]))
+  const moved = new Set(changes.map((change) => isDecoding ? change.from : change.to))
+  const members = Derived.named(target).map(({ isOptional, name, type }): Moved => {
+    const change = byName.get(name) ?? unchanged(name)
+    const from = isDecoding ? change.from : change.to
     const property = sources.get(from)
-    if (property === undefined || (from !== name && (sources.has(name) || moved.has(name)))) throw notDerived
+    if (property === undefined || (from !== name && (sources.has(name) || moved.has(name)))) return Derived.refuse()
     sources.delete(from)
-    return {
-      from,
-      name,
-      isOptional,
-      mayLack: property.isOptional,
-      // What `Schema.fromKey` alone makes of a member is the member.
-      change: change === identity ? undefined : change,
-      read: isDecoding ? step(property.type, true) : typed(property.type),
-      write: isDecoding ? typed(type) : step(type, false)
-    }
+    const known = moves.find(([way]) => way.decode === change.decode && way.encode === change.encode)
+    const move = known !== undefined
+      ? known[1](isDecoding ? property.type : type, isDecoding)
+      : otherwise(
+        change[isDecoding ? "decode" : "encode"],
+        step(property.type, isDecoding),
+        step(type, isDecoding),
+        isOptional
+      )
+    return { from, name, mayLack: property.isOptional, ...move }
   })
-  if (sources.size > 0) throw notDerived
-  return (input) => {
-    if (!isRecord(input)) return unfit
-    const output: Record<PropertyKey, unknown> = {}
-    for (const { change, from, isOptional, mayLack, name, read, write } of members) {
-      let there = !mayLack || has(input, from)
-      let value = there ? read(input[from]) : undefined
-      if (value === unfit) return unfit
-      if (change !== undefined) {
-        const changed = change(there ? Option.some(value) : Option.none())
-        there = Option.isSome(changed)
-        value = Option.getOrUndefined(changed)
-      }
-      if (!there && isOptional) continue
-      const written = write(value)
-      if (written === unfit) return unfit
-      output[name] = written
-    }
-    return output
+  return sources.size > 0 ? Derived.refuse() : object(members, undefined)
+}
+
+/** An instance is made of members that fit as they are, and what it is made of is all that is written. */
+const instance = (known: Class, ast: AST.AST, isDecoding: boolean): Step => {
+  const members = step(ast, isDecoding)
+  return !isDecoding ? members : (input) => {
+    const value = members(input)
+    return value === unfit ? unfit : new known(value, true)
   }
 }
 
 const transformed = (ast: AST.Transformation, isDecoding: boolean): Step => {
   const { transformation } = ast
   if (transformation._tag === "TypeLiteralTransformation") return renamed(ast, transformation, isDecoding)
+  const known = classOf(ast)
+  if (known !== undefined) return instance(known, ast.from, isDecoding)
   const before = step(isDecoding ? ast.from : ast.to, isDecoding)
   const after = step(isDecoding ? ast.to : ast.from, isDecoding)
-  const change = transformation._tag === "FinalTransformation"
-    ? isDecoding ? transformation.decode : transformation.encode
-    : Either.right
+  if (transformation._tag === "ComposeTransformation") {
+    return (input) => {
+      const value = before(input)
+      return value === unfit ? unfit : after(value)
+    }
+  }
+  const pair = pairOf(ast)
+  if (pair !== undefined) {
+    const change = (isDecoding ? pair.decode : pair.encode) as Step
+    return (input) => {
+      const value = before(input)
+      return value === unfit ? unfit : after(change(value))
+    }
+  }
+  const change: Derived.Run<AST.Transformation> = isDecoding ? transformation.decode : transformation.encode
   return (input) => {
     const value = before(input)
     if (value === unfit) return unfit
-    const answer: unknown = change(value, AST.defaultParseOption, ast, input)
-    return Either.isEither(answer) && Either.isRight(answer) ? after(answer.right) : unfit
+    const changed = Derived.rightOf(change(value, AST.defaultParseOption, ast, input))
+    return changed === unfit ? unfit : after(changed)
   }
 }
 
 const dropRefinements = (ast: AST.AST): AST.AST => AST.isRefinement(ast) ? dropRefinements(ast.from) : ast
 
 const step = (ast: AST.AST, isDecoding: boolean): Step => {
-  const one = simple(ast)
+  const one = Derived.simple(ast)
   if (one !== undefined) return (input) => one(input) ? input : unfit
   switch (ast._tag) {
     case "Union": {
-      const any = members(ast, (type) => step(type, isDecoding))
+      const any = Derived.members(ast, (type) => step(type, isDecoding))
       return (input) => {
         for (const member of any) {
           const output = member(input)
@@ -249,11 +211,16 @@ const step = (ast: AST.AST, isDecoding: boolean): Step => {
       }
     }
     case "TupleType": {
-      const item = step(itemOf(ast), isDecoding)
+      const item = step(Derived.itemOf(ast), isDecoding)
       return (input) => {
         if (!Array.isArray(input)) return unfit
-        const output = input.map(item)
-        return output.includes(unfit) ? unfit : output
+        const output: Array<unknown> = []
+        for (const one of input) {
+          const value = item(one)
+          if (value === unfit) return unfit
+          output.push(value)
+        }
+        return output
       }
     }
     case "Refinement": {
@@ -261,27 +228,30 @@ const step = (ast: AST.AST, isDecoding: boolean): Step => {
         const from = step(ast.from, true)
         return (input) => {
           const output = from(input)
-          return output !== unfit && refined(ast, ast, output) ? output : unfit
+          return output !== unfit && Derived.refined(ast, output) ? output : unfit
         }
       }
-      const is = check(AST.typeAST(ast))
+      const from = step(AST.typeAST(ast), true)
       const to = step(dropRefinements(ast.from), false)
-      return (input) => is(input) ? to(input) : unfit
+      return (input) => {
+        const value = from(input)
+        return value === unfit ? unfit : to(value)
+      }
     }
     case "Declaration":
-      return declared(ast, isDecoding)
+      return Derived.declared(ast, isDecoding)
     case "TypeLiteral":
       return struct(ast, isDecoding)
     case "Transformation":
       return transformed(ast, isDecoding)
     default:
-      throw notDerived
+      return Derived.refuse()
   }
 }
 
 /** What is derived of a schema: `unfit` for what does not fit. Nothing when the schema is of a kind that is not derived. */
 export const derivedOf = (schema: Schema.Schema.AnyNoContext) =>
-  Either.getOrUndefined(derive(() => ({ decode: step(schema.ast, true), encode: step(schema.ast, false) })))
+  Derived.derive(() => ({ decode: step(schema.ast, true), encode: step(schema.ast, false) }))
 
 type Parse<B> = (input: unknown) => Either.Either<B, ParseResult.ParseError>
 

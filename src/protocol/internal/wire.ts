@@ -1,26 +1,12 @@
 /**
- * Building blocks of the wire schemas: property renames, exact integers, durations and instants in milliseconds.
+ * Building blocks of the wire schemas: members under their names, exact integers, durations and instants in milliseconds.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { declare, transform } from "./plain.js"
 
-/** A property that must be there, under its snake_case name. */
-export const required = <const K extends string, A, I>(key: K, schema: Schema.Schema<A, I>) =>
-  Schema.propertySignature(schema).pipe(Schema.fromKey(key))
-
-/** A property that a request may leave out; `null` on the wire counts as left out. */
-export const optional = <const K extends string, A, I>(key: K, schema: Schema.Schema<A, I>) =>
-  Schema.optionalWith(schema, { nullable: true }).pipe(Schema.fromKey(key))
-
-/** A query parameter: always optional, never `null`. */
-export const query = <const K extends string, A, I extends string>(key: K, schema: Schema.Schema<A, I>) =>
-  Schema.optional(schema).pipe(Schema.fromKey(key))
-
-/** A property that a response may leave out, read as an `Option`; `null` on the wire is `None`. */
-export const option = <const K extends string, A, I>(key: K, schema: Schema.Schema<A, I>) =>
-  Schema.optionalWith(schema, { as: "Option", nullable: true }).pipe(Schema.fromKey(key))
+export { option, optional, query, required } from "./member.js"
 
 /** A string of bounded length, counted in UTF-16 units. */
 export const text = (maxLength: number) => Schema.String.pipe(Schema.maxLength(maxLength))
@@ -34,7 +20,7 @@ export const Count = Schema.Int.pipe(
 const maxInt64 = 9223372036854775807n
 const minInt64 = -9223372036854775808n
 
-const WireInteger = Schema.declare(
+const WireInteger = declare(
   (u: unknown): u is number | bigint => typeof u === "bigint" || (typeof u === "number" && Number.isSafeInteger(u)),
   {
     identifier: "Int64",
@@ -43,7 +29,7 @@ const WireInteger = Schema.declare(
   }
 )
 
-const WireCount = Schema.declare(
+const WireCount = declare(
   (u: unknown): u is number | bigint => typeof u === "bigint" || (typeof u === "number" && Number.isSafeInteger(u)),
   {
     identifier: "UnsignedInt64",
@@ -53,7 +39,7 @@ const WireCount = Schema.declare(
 )
 
 const exact = (wire: typeof WireInteger, least: bigint) =>
-  Schema.transform(
+  transform(
     wire,
     Schema.BigIntFromSelf.pipe(
       Schema.betweenBigInt(least, maxInt64, {
@@ -65,7 +51,6 @@ const exact = (wire: typeof WireInteger, least: bigint) =>
       })
     ),
     {
-      strict: true,
       decode: (n) => BigInt(n),
       encode: (n) => n >= Number.MIN_SAFE_INTEGER && n <= Number.MAX_SAFE_INTEGER ? Number(n) : n
     }
@@ -81,7 +66,7 @@ const isMillis = (n: number) => Number.isSafeInteger(n) || "a whole number of mi
 
 /** A `Duration` of whole milliseconds within bounds; `format` is for the OpenAPI document only. */
 export const durationMs = (minimum: number, maximum?: number | undefined, format?: "int64" | undefined) =>
-  Schema.transformOrFail(
+  transform(
     Schema.Number.pipe(
       Schema.filter((n) =>
         Number.isSafeInteger(n) && n >= minimum && (maximum === undefined || n <= maximum)
@@ -102,22 +87,18 @@ export const durationMs = (minimum: number, maximum?: number | undefined, format
       description: "a Duration",
       arbitrary: () => (fc) => fc.integer({ min: minimum, max: maximum ?? 1e15 }).map((n) => Duration.millis(n))
     }),
-    {
-      strict: true,
-      decode: (n) => ParseResult.succeed(Duration.millis(n)),
-      encode: (duration) => ParseResult.succeed(Duration.toMillis(duration))
-    }
+    { decode: (n) => Duration.millis(n), encode: (duration) => Duration.toMillis(duration) }
   )
 
 /** An instant in epoch milliseconds. */
-export const Instant = Schema.transform(
+export const Instant = transform(
   Schema.Number.pipe(
     Schema.filter((n) => isMillis(n) === true && n >= 0 && n <= 8.64e15 || `must be epoch milliseconds, got ${n}`)
   ).annotations({ jsonSchema: { type: "integer", format: "int64", minimum: 0 } }),
   Schema.DateTimeUtcFromSelf.annotations({
     arbitrary: () => (fc) => fc.integer({ min: 0, max: 4e12 }).map((n) => DateTime.unsafeMake(n))
   }),
-  { strict: true, decode: (n) => DateTime.unsafeMake(n), encode: DateTime.toEpochMillis }
+  { decode: (n) => DateTime.unsafeMake(n), encode: DateTime.toEpochMillis }
 )
 
 /** 64 lowercase hexadecimal digits. */
