@@ -6,6 +6,7 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { maker } from "./internal/checked.js"
 
 /**
  * A key of 1 to 256 characters. It also travels as a header, so the client accepts visible ASCII only.
@@ -25,6 +26,8 @@ export const IdempotencyKey = Schema.String.pipe(Schema.minLength(1), Schema.max
  */
 export type IdempotencyKey = typeof IdempotencyKey.Type
 
+const make = maker(IdempotencyKey)
+
 /**
  * Where fresh keys come from: random UUIDs of version 4 unless a program provides another source.
  *
@@ -42,7 +45,7 @@ export class IdempotencyKeys extends Context.Reference<IdempotencyKeys>()("effec
  * @category constructors
  */
 export const fresh: Effect.Effect<IdempotencyKey> = Effect.flatten(IdempotencyKeys).pipe(
-  Effect.map((key) => IdempotencyKey.make(key))
+  Effect.map((key) => make(key))
 )
 
 const longest = 200
@@ -68,7 +71,7 @@ export const stable = (
   ...parts: readonly [string | number | bigint, ...ReadonlyArray<string | number | bigint>]
 ): IdempotencyKey => {
   const text = parts.map((part) => String(part).replace(/[^\w.-]/g, escaped)).join("/")
-  return IdempotencyKey.make(
+  return make(
     text.length <= longest && text !== ""
       ? text
       : `sha256:${bytesToHex(sha256(utf8ToBytes(text)))}`

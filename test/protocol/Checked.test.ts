@@ -6,7 +6,8 @@ import * as FastCheck from "effect/FastCheck"
 import * as Hash from "effect/Hash"
 import * as Schema from "effect/Schema"
 import { Amount, SignedAmount } from "../../src/protocol/Amount.js"
-import { checked } from "../../src/protocol/internal/checked.js"
+import { IdempotencyKey } from "../../src/protocol/Idempotency.js"
+import { checked, maker } from "../../src/protocol/internal/checked.js"
 import { derivedOf } from "../../src/protocol/internal/codec.js"
 import { optional, required } from "../../src/protocol/internal/wire.js"
 
@@ -149,5 +150,23 @@ describe("a class whose constructor is derived does as the class", () => {
     class Plain extends Schema.Class<Plain>("test/Default")(fields) {}
     assert.strictEqual(checked(Plain), Plain)
     assert.strictEqual(new Plain({}).n, 7)
+  })
+})
+
+describe("a branded text whose make is derived", () => {
+  const make = maker(IdempotencyKey)
+  const made = (f: (text: string) => string, text: unknown) =>
+    Either.try({ try: () => f(text as string), catch: String })
+
+  it.prop("is as make", [FastCheck.oneof(FastCheck.string({ maxLength: 300 }), member)], ([text]) => {
+    assert.deepStrictEqual(made(make, text), made(IdempotencyKey.make, text))
+  }, { fastCheck: { numRuns: 300 } })
+
+  it("of 1 to 256 characters", () => {
+    for (const length of [0, 1, 256, 257]) {
+      const text = "x".repeat(length)
+      assert.deepStrictEqual(made(make, text), made(IdempotencyKey.make, text))
+      assert.strictEqual(Either.isRight(made(make, text)), length >= 1 && length <= 256)
+    }
   })
 })

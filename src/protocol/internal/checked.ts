@@ -1,5 +1,5 @@
 /**
- * Classes of a schema whose constructor costs little for what fits.
+ * Constructors of a schema that cost little for what fits.
  */
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
@@ -40,3 +40,14 @@ const fitOf = ({ ast, fields }: ClassOf): Step | undefined =>
   AST.isTransformation(ast) && !Object.values(fields).some(Schema.isPropertySignature)
     ? derivedOf(Schema.make(AST.typeAST(ast.from)))?.decode
     : undefined
+
+/** As the `make` of a branded text. */
+export const maker = <A, I>(
+  schema: Schema.Schema<A, I> & { readonly make: (text: string) => A }
+): (text: string) => A => {
+  const fit = derivedOf(Schema.typeSchema(schema))?.decode
+  return fit === undefined ? schema.make : (text) => {
+    const made = fit(text)
+    return made === unfit ? schema.make(text) : made as A
+  }
+}

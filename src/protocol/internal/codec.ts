@@ -38,13 +38,11 @@ const object = (members: ReadonlyArray<Moved>, rest: Step | undefined): Step => 
   const names = new Set(members.map(({ name }) => name))
   return (input) => {
     if (!Derived.isRecord(input)) return unfit
-    const plain = Derived.isPlain(input)
     const output: Record<PropertyKey, unknown> = {}
     for (const member of members) {
-      const value = input[member.from]
-      const moved = member.mayLack && Derived.lacks(input, member.from, value, plain)
+      const moved = member.mayLack && !Derived.has(input, member.from)
         ? member.lacking()
-        : member.of(value)
+        : member.of(input[member.from])
       if (moved === unfit) return unfit
       if (moved !== absent) output[member.name] = moved
     }

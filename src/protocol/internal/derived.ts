@@ -34,15 +34,8 @@ export type Fields = { readonly [name: PropertyKey]: unknown }
 export const isRecord = (input: unknown): input is Fields =>
   typeof input === "object" && input !== null && !Array.isArray(input)
 
-/** What such an object gives for the name of a member is its own. */
-export const isPlain = (input: Fields): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(input)
-  return prototype === Object.prototype || prototype === null
-}
-
-/** Whether a member that may be left out is left out. */
-export const lacks = (input: Fields, name: PropertyKey, value: unknown, plain: boolean): boolean =>
-  (value === undefined || !plain) && !Object.prototype.hasOwnProperty.call(input, name)
+/** Whether a member is there that may be left out. */
+export const has = (input: Fields, name: PropertyKey): boolean => Object.prototype.hasOwnProperty.call(input, name)
 
 const simpleCheck: { readonly [Tag in AST.AST["_tag"]]?: (ast: never) => Check } = {
   Literal: ({ literal }: AST.Literal) => (input) => input === literal,
@@ -78,9 +71,7 @@ export const openOf = ({ indexSignatures }: AST.TypeLiteral): AST.AST | undefine
 }
 
 export const named = ({ propertySignatures }: AST.TypeLiteral): ReadonlyArray<AST.PropertySignature> =>
-  propertySignatures.some(({ name }) => typeof name === "symbol" || name in Object.prototype)
-    ? refuse()
-    : propertySignatures
+  propertySignatures.some(({ name }) => typeof name === "symbol") ? refuse() : propertySignatures
 
 export const refined = (ast: AST.Refinement, value: unknown): boolean =>
   Option.isNone(ast.filter(value, AST.defaultParseOption, ast))
