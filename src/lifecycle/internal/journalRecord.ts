@@ -23,7 +23,10 @@ export const isUsable = (id: string): id is ReservationId => Schema.is(Reservati
 const unfit = /^\.{1,2}$|\p{Surrogate}/u
 
 const WireBody = Schema.NullOr(
-  Schema.declare((u: unknown): u is Body => Predicate.isRecord(u), { description: "an object" })
+  // One that says itself how it is written may be anything there.
+  Schema.declare((u: unknown): u is Body => Predicate.isRecord(u) && typeof u["toJSON"] !== "function", {
+    description: "an object"
+  })
 )
 
 const absent = <const K extends string, A, I>(key: K, schema: Schema.Schema<A, I>, value: NoInfer<A>) =>
@@ -59,6 +62,7 @@ const Own = Schema.Struct({
   )
 })
 
+const isRecord = Schema.is(Record)
 const decodeRecord = decodeUnknownEither(Record)
 const decodeOwn = Schema.decodeUnknownOption(Own)
 
@@ -94,27 +98,30 @@ const invalid = (detail: string): JournalError => new JournalError({ reason: "in
 /**
  * Writes a record of `baseUrl` with its keys in the order of the other clients. What is written can be read and sent by all of them.
  */
-export const encode = (baseUrl: string, entry: Entry): Either.Either<Uint8Array<ArrayBuffer>, JournalError> =>
-  Either.gen(function*() {
-    if (entry.baseUrl !== baseUrl) return yield* Either.left(invalid("the record belongs to another base URL"))
-    if (!isUsable(entry.reservationId)) {
-      return yield* Either.left(invalid("the reservation id must have 1 to 128 characters that a path can hold"))
-    }
-    const text = yield* Json.stringify({
-      version: 1,
-      reservation_id: entry.reservationId,
-      base_url: entry.baseUrl,
-      mode: entry.mode,
-      commit_body: entry.commitBody,
-      event_fallback_body: entry.eventFallbackBody,
-      recorded_at_ms: entry.recordedAtMs,
-      not_before_ms: entry.notBeforeMs,
-      x_effect_cycles: ownFacts(entry)
-    }).pipe(Either.mapLeft(({ reason }) => invalid(`the record is ${reason}`)))
-    const bytes = new TextEncoder().encode(text)
-    yield* Either.mapLeft(decode(bytes), (why) => invalid(`the record is ${why}`))
-    return bytes
+export const encode = (baseUrl: string, entry: Entry): Either.Either<Uint8Array<ArrayBuffer>, JournalError> => {
+  if (entry.baseUrl !== baseUrl) return Either.left(invalid("the record belongs to another base URL"))
+  if (!isUsable(entry.reservationId)) {
+    return Either.left(invalid("the reservation id must have 1 to 128 characters that a path can hold"))
+  }
+  if (!isRecord({ version: 1, ...entry })) return Either.left(invalid("the record is not a journal record"))
+  const text = Json.stringify({
+    version: 1,
+    reservation_id: entry.reservationId,
+    base_url: entry.baseUrl,
+    mode: entry.mode,
+    commit_body: entry.commitBody,
+    event_fallback_body: entry.eventFallbackBody,
+    recorded_at_ms: entry.recordedAtMs,
+    not_before_ms: entry.notBeforeMs,
+    x_effect_cycles: ownFacts(entry)
   })
+  return Either.mapBoth(text, {
+    onLeft: ({ reason }) => invalid(`the record is ${reason}`),
+    onRight: (text) => encoder.encode(text)
+  })
+}
+
+const encoder = new TextEncoder()
 
 /** The record as one that we may send: of our base URL, with an id that a request can carry. */
 export const entryOf = (baseUrl: string) => ({ reservationId, ...record }: Stored): Option.Option<Entry> =>
