@@ -10,6 +10,7 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ReservationId } from "../protocol/Reservation.js"
+import * as Disk from "./internal/journalDisk.js"
 import type { JournalError } from "./internal/journalError.js"
 import * as Files from "./internal/journalFiles.js"
 import * as Memory from "./internal/journalMemory.js"
@@ -172,11 +173,8 @@ export interface FilesOptions {
 export const layerFiles = (options: FilesOptions): Layer.Layer<Journal, never, FileSystem.FileSystem | Path.Path> =>
   Layer.effect(
     Journal,
-    Effect.map(Effect.all([FileSystem.FileSystem, Path.Path]), ([fs, path]) =>
-      Files.make(fs, path, {
-        directory: options.directory,
-        fsync: options.fsync ?? true,
-        maxRecordBytes: options.maxRecordBytes ?? 262_144,
-        maxRecords: options.maxRecords ?? 10_000
-      }))
+    Effect.map(
+      Effect.all([FileSystem.FileSystem, Path.Path]),
+      ([fs, path]) => Files.make(Disk.make(fs), path, options)
+    )
   )

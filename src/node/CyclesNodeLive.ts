@@ -12,6 +12,7 @@ import * as CyclesConfig from "../client/CyclesConfig.js"
 import { Cycles } from "../lifecycle/Cycles.js"
 import * as Journal from "../lifecycle/Journal.js"
 import type { InvalidInput } from "../protocol/InvalidInput.js"
+import { layerFiles } from "./internal/journalDisk.js"
 import * as Transport from "./Transport.js"
 
 /**
@@ -23,13 +24,13 @@ import * as Transport from "./Transport.js"
 export const standardDirectory = (): string => `${homedir()}/.runcycles/commit-journal`
 
 /**
- * A journal of files in a directory.
+ * A journal of files in a directory, as `Journal.layerFiles` keeps it, straight on the files of Node: a record costs a fraction.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerJournal = (options?: Partial<Journal.FilesOptions>): Layer.Layer<Journal.Journal> =>
-  Layer.suspend(() => Journal.layerFiles({ ...options, directory: options?.directory ?? standardDirectory() })).pipe(
+  Layer.suspend(() => layerFiles({ ...options, directory: options?.directory ?? standardDirectory() })).pipe(
     Layer.provide([NodeFileSystem.layer, NodePath.layer])
   )
 

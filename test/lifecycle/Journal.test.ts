@@ -5,10 +5,10 @@ import * as Journal from "effect-cycles/lifecycle/Journal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { baseUrl, entry, identity, idsOf, refused, temporary } from "./support/journal.js"
+import { baseUrl, current, entry, identity, idsOf, refused, temporary } from "./support/journal.js"
 
 const files = Layer.unwrapScoped(
-  Effect.map(temporary, (directory) => Journal.layerFiles({ directory, fsync: false }))
+  Effect.map(temporary, (directory) => current.layerFiles({ directory, fsync: false }))
 ).pipe(Layer.provide(NodeContext.layer))
 
 const loop: Record<string, unknown> = {}
@@ -96,6 +96,7 @@ for (const [name, live] of [["memory", Journal.layerMemory()], ["files", files]]
       ["no commit in mode commit", entry("a", { commitBody: null })],
       ["no event in mode event", entry("a", { mode: "event", eventFallbackBody: null })],
       ["an array for a body", entry("a", { commitBody: [] as never })],
+      ["a body that writes itself as a text", entry("a", { commitBody: { toJSON: () => "text" } })],
       ["a time with a fraction", entry("a", { recordedAtMs: 1.5 })],
       ["a time before 1970", entry("a", { notBeforeMs: -1 })],
       ["a body that is not JSON", entry("a", { commitBody: { loop } })],

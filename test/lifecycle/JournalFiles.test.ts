@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import {
   changed,
+  current,
   desk,
   entry,
   fingerprint,
@@ -20,16 +21,10 @@ import {
   temporary
 } from "./support/journal.js"
 
-const failing = (method: string, description: string, reason: "Unknown" | "PermissionDenied" = "Unknown") =>
-  Effect.fail(new SystemError({ module: "FileSystem", method, reason, description }))
+const failing = (method: string, description: string) =>
+  Effect.fail(new SystemError({ module: "FileSystem", method, reason: "Unknown", description }))
 
 const full = "ENOSPC: no space left on device, write"
-
-/** A file of which some operations are replaced. */
-const over = (file: FileSystem.File, change: Partial<FileSystem.File>): FileSystem.File => {
-  const properties = Object.entries(change).map(([key, value]) => [key, { value }])
-  return Object.create(file, Object.fromEntries(properties)) as FileSystem.File
-}
 
 describe("modes", () => {
   it.effect("directories that we create are 0700, records 0600", () =>
@@ -89,40 +84,38 @@ describe("durability", () => {
   const steps = (fsync: boolean) =>
     Effect.gen(function*() {
       const seen: Array<string> = []
-      const trace = changed((fs) => ({
-        open: (path, options) =>
-          Effect.map(fs.open(path, options), (file) => {
-            const kind = options?.flag === "wx" ? "temp" : "directory"
-            if (options?.flag === "wx") seen.push(`open 0${options.mode?.toString(8)}`)
-            return over(file, {
-              writeAll: (bytes) => Effect.tap(file.writeAll(bytes), () => seen.push("write")),
-              sync: Effect.tap(file.sync, () => seen.push(`sync ${kind}`))
-            })
-          }),
-        rename: (from, to) => Effect.tap(fs.rename(from, to), () => seen.push("rename"))
-      }))
-      const { store } = yield* trace(desk({ fsync }))
+      const { modeOf, own, store } = yield* current.disturbed(() => undefined, (step) => seen.push(step))(
+        desk({ fsync })
+      )
       seen.length = 0
       yield* store.put(entry("a"))
+      assert.strictEqual(yield* modeOf(`${own}/${nameOf("a")}`), "600")
       return seen
     })
 
   it.effect("a record reaches the disk before its name, and its name before put returns", () =>
     onDisk(
       Effect.map(steps(true), (seen) =>
-        assert.deepStrictEqual(seen, ["open 0600", "write", "sync temp", "rename", "sync directory"]))
+        assert.deepStrictEqual(seen, [
+          "open",
+          "write",
+          "sync",
+          "close",
+          "rename",
+          "open directory",
+          "sync directory",
+          "close"
+        ]))
     ))
 
   it.effect("without fsync nothing waits for the disk", () =>
-    onDisk(Effect.map(steps(false), (seen) => assert.deepStrictEqual(seen, ["open 0600", "write", "rename"]))))
+    onDisk(Effect.map(steps(false), (seen) => assert.deepStrictEqual(seen, ["open", "write", "close", "rename"]))))
 
   it.effect("a platform that cannot sync a directory is fine", () =>
     onDisk(Effect.gen(function*() {
-      const noSync = changed((fs) => ({
-        open: (path, options) =>
-          options?.flag === "r" ? failing("open", "EPERM", "PermissionDenied") : fs.open(path, options)
-      }))
-      const { names, store } = yield* noSync(desk({ fsync: true }))
+      const { names, store } = yield* current.disturbed((step) => step === "open directory" ? "EPERM" : undefined)(
+        desk({ fsync: true })
+      )
       yield* store.put(entry("a"))
       assert.strictEqual(yield* store.health, "ok")
       assert.deepStrictEqual(yield* names, [nameOf("a")])
@@ -222,10 +215,7 @@ describe("a disk that refuses", () => {
   it.effect("a directory that is read-only from the start, and is opened later", () =>
     onDisk(Effect.gen(function*() {
       let readOnly = true
-      const guard = changed((fs) => ({
-        open: (path, options) =>
-          readOnly && options?.flag === "wx" ? failing("open", "EROFS", "PermissionDenied") : fs.open(path, options)
-      }))
+      const guard = current.disturbed((step) => readOnly && step === "open" ? "EROFS" : undefined)
       const [{ store }, lines] = yield* logged(guard(desk()))
       assert.strictEqual(lines.length, 1)
       assert.strictEqual(yield* store.health, "unwritable")
@@ -239,32 +229,13 @@ describe("a disk that refuses", () => {
       assert.deepStrictEqual(idsOf(yield* store.entries), ["a"])
     })))
 
-  const faults: Record<string, (fs: FileSystem.FileSystem, on: () => boolean) => Partial<FileSystem.FileSystem>> = {
-    "write": (fs, on) => ({
-      open: (path, options) =>
-        Effect.map(
-          fs.open(path, options),
-          (file) => over(file, { writeAll: (bytes) => on() ? failing("writeAll", full) : file.writeAll(bytes) })
-        )
-    }),
-    "sync": (fs, on) => ({
-      open: (path, options) =>
-        Effect.map(fs.open(path, options), (file) => on() ? over(file, { sync: failing("sync", full) }) : file)
-    }),
-    "close": (fs, on) => ({
-      open: (path, options) =>
-        Effect.tap(
-          fs.open(path, options),
-          () => Effect.addFinalizer(() => on() ? Effect.die(new Error(full)) : Effect.void)
-        )
-    }),
-    "rename": (fs, on) => ({ rename: (from, to) => on() ? failing("rename", full) : fs.rename(from, to) })
-  }
-  for (const [name, fault] of Object.entries(faults)) {
+  for (const name of ["write", "sync", "close", "rename"] as const) {
     it.effect(`a full disk at ${name} leaves the earlier record and no temporary file`, () =>
       onDisk(Effect.gen(function*() {
         let broken = false
-        const { names, store } = yield* changed((fs) => fault(fs, () => broken))(desk({ fsync: true }))
+        const { names, store } = yield* current.disturbed((step) => broken && step === name ? full : undefined)(
+          desk({ fsync: true })
+        )
         yield* store.put(entry("a"))
         broken = true
         const [error, lines] = yield* logged(Effect.flip(store.put(entry("a", { notBeforeMs: 1 }))))
@@ -283,7 +254,7 @@ describe("a disk that refuses", () => {
   it.effect("a full disk keeps a dead letter, without its reason", () =>
     onDisk(Effect.gen(function*() {
       let broken = false
-      const { store } = yield* changed((fs) => faults["write"]?.(fs, () => broken) ?? {})(desk())
+      const { store } = yield* current.disturbed((step) => broken && step === "write" ? full : undefined)(desk())
       yield* store.put(entry("a"))
       broken = true
       assert.strictEqual((yield* Effect.flip(store.deadLetter(entry("a"), refused))).reason, "unwritable")

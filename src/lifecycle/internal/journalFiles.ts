@@ -1,15 +1,15 @@
 /**
  * The journal as files: what a store does, in terms of one directory.
  */
-import type { FileSystem } from "@effect/platform/FileSystem"
 import type { Path } from "@effect/platform/Path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
-import type { Entry, Health, Identity, Service, Store } from "../Journal.js"
+import type { Entry, FilesOptions, Health, Identity, Service, Store } from "../Journal.js"
 import { logs } from "./held.js"
+import type { Disk } from "./journalDisk.js"
 import { JournalError } from "./journalError.js"
 import * as Folder from "./journalFolder.js"
 import * as Names from "./journalNames.js"
@@ -20,13 +20,6 @@ const maxStores = 256
 
 /** Room for the reason of a dead letter: a record that could be put can always be made dead. */
 const reasonBytes = 4096
-
-export interface Options {
-  readonly directory: string
-  readonly fsync: boolean
-  readonly maxRecordBytes: number
-  readonly maxRecords: number
-}
 
 /** What is known of the disk: one warning when writing begins to fail, and again only after it has worked. */
 const makeWatch = () => {
@@ -71,18 +64,18 @@ const probe = (folder: Folder.Folder, { failed }: ReturnType<typeof makeWatch>):
 const makeStore = (
   folder: Folder.Folder,
   identity: Identity,
-  options: Options,
+  { maxRecordBytes, maxRecords }: { readonly maxRecordBytes: number; readonly maxRecords: number },
   { failed, health, worked }: ReturnType<typeof makeWatch>
 ): Store => {
-  const encodeWaiting = encode(identity, options.maxRecordBytes)
-  const encodeDead = encode(identity, options.maxRecordBytes + reasonBytes)
-  const sweep = Sweep.make(folder, { baseUrl: identity.baseUrl, maxRecords: options.maxRecords })
+  const encodeWaiting = encode(identity, maxRecordBytes)
+  const encodeDead = encode(identity, maxRecordBytes + reasonBytes)
+  const sweep = Sweep.make(folder, { baseUrl: identity.baseUrl, maxRecords })
   const named = <A>(id: string, use: (name: string) => Effect.Effect<A, JournalError>) =>
-    Effect.tapError(Effect.flatMap(Names.recordName(id), use), failed)
+    Effect.tapError(Effect.suspend(() => use(Names.recordName(id))), failed)
   const write = (name: string, bytes: Uint8Array) => Effect.zipRight(folder.write(name, bytes), worked)
   const removeLegacy = (id: string) =>
     Effect.gen(function*() {
-      for (const name of Names.legacyNames(id)) {
+      for (const name of Names.legacyNames(id).filter(sweep.mayHold)) {
         const record = recordIn(yield* folder.read(name))
         if (Option.exists(record, ({ reservationId }) => reservationId === id)) yield* folder.remove(name)
       }
@@ -109,7 +102,7 @@ const makeStore = (
     deadLetters: sweep.deadLetters,
     revive: (id) =>
       Effect.gen(function*() {
-        const name = yield* Names.recordName(id)
+        const name = Names.recordName(id)
         const content = yield* folder.read(Names.deadName(name))
         if (content._tag === "Refused") return yield* new JournalError({ reason: "unwritable", detail: content.why })
         const entry = Option.flatMap(recordIn(content), Record.entryOf(identity.baseUrl))
@@ -123,20 +116,24 @@ const makeStore = (
 }
 
 /** One store for each identity: it is derived and probed once. */
-export const make = (fs: FileSystem, path: Path, options: Options): Service => {
+export const make = (
+  disk: Disk,
+  path: Path,
+  { directory, fsync = true, maxRecordBytes = 262_144, maxRecords = 10_000 }: FilesOptions
+): Service => {
   const stores = MutableHashMap.empty<unknown, Store>()
   const opening = Effect.unsafeMakeSemaphore(1)
   const create = (identity: Identity) =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(
-        fs,
+        disk,
         path,
-        { ...options, maxBytes: options.maxRecordBytes + reasonBytes },
+        { directory, fsync, maxBytes: maxRecordBytes + reasonBytes },
         yield* Names.fingerprint(identity)
       )
       const watch = makeWatch()
       yield* probe(folder, watch)
-      return makeStore(folder, identity, options, watch)
+      return makeStore(folder, identity, { maxRecordBytes, maxRecords }, watch)
     })
   return {
     open: (identity) =>

@@ -2,14 +2,15 @@
  * One directory of records: whole files appear and disappear, and nothing is followed through a symbolic link.
  */
 import type { PlatformError } from "@effect/platform/Error"
-import type { File, FileSystem } from "@effect/platform/FileSystem"
 import type { Path } from "@effect/platform/Path"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { sanitize } from "../../protocol/InvalidInput.js"
+import { type Disk, isMissing } from "./journalDisk.js"
 import { JournalError } from "./journalError.js"
+import { shared } from "./shared.js"
 
 export interface Options {
   readonly directory: string
@@ -40,9 +41,6 @@ export interface Folder {
   readonly removeStale: (name: string) => Effect.Effect<void>
 }
 
-const isMissing = (error: unknown): boolean =>
-  typeof error === "object" && error !== null && "reason" in error && error.reason === "NotFound"
-
 const unwritable = (cause: Cause.Cause<PlatformError | JournalError>): JournalError => {
   const error = Cause.squash(cause)
   return error instanceof JournalError
@@ -57,75 +55,57 @@ const whole = <A>(effect: Effect.Effect<A, PlatformError | JournalError>): Effec
 const optionally = <A>(value: A) => <E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.catchIf(effect, isMissing, () => Effect.succeed(value))
 
-/** Fails only when there is nothing. */
-const isLink = (fs: FileSystem, file: string): Effect.Effect<boolean, PlatformError> =>
-  fs.readLink(file).pipe(
-    Effect.as(true),
-    Effect.catchIf((error) => !isMissing(error), () => Effect.succeed(false))
-  )
-
 const loose = 0o077
 const staleMs = 3_600_000
 
-/** Writes, renames and syncs in `directory`, which it creates when it has to. */
-const makeWriter = (fs: FileSystem, path: Path, directory: string, fsync: boolean) => {
+/** Writes in `directory`, which it creates when it has to. */
+const makeWriter = (disk: Disk, path: Path, directory: string, fsync: boolean) => {
   const process = crypto.getRandomValues(new Uint32Array(1))[0]
   let count = 0
-  const drop = (file: string) => Effect.ignore(fs.remove(file, { force: true }))
-  const syncDirectory = (name: string) =>
-    fsync
-      ? Effect.scoped(Effect.flatMap(fs.open(name, { flag: "r" }), (handle) => handle.sync)).pipe(
-        Effect.catchAllCause(() => Effect.void)
-      )
-      : Effect.void
-  const create = fs.makeDirectory(directory, { recursive: true, mode: 0o700 }).pipe(
-    Effect.zipRight(syncDirectory(path.dirname(directory))),
-    Effect.zipRight(syncDirectory(path.dirname(path.dirname(directory))))
+  const drop = (file: string) => Effect.ignore(disk.unlink(file))
+  const sync = (name: string) => fsync ? disk.syncDirectory(name) : Effect.void
+  // Records that get their names at the same time reach the disk together.
+  const syncOwn = shared(sync(directory))
+  const create = disk.makeDirectory(directory, { recursive: true, mode: 0o700 }).pipe(
+    Effect.zipRight(sync(path.dirname(directory))),
+    Effect.zipRight(sync(path.dirname(path.dirname(directory))))
   )
+  /** `use` takes the temporary file away, or fails. */
   const withTemp = <A>(
     name: string,
-    use: (file: File, temp: string) => Effect.Effect<A, PlatformError>,
-    then: (temp: string) => Effect.Effect<void, PlatformError>
+    bytes: Uint8Array,
+    synced: boolean,
+    use: (temp: string) => Effect.Effect<A, PlatformError>
   ) =>
     Effect.suspend(() => {
       count = (count + 1) % 2 ** 32
       const temp = path.join(directory, `${name}.${process}.${count.toString(16).padStart(8, "0")}.tmp`)
-      const open = fs.open(temp, { flag: "wx", mode: 0o600 })
-      let opened = false
-      return open.pipe(
-        Effect.catchIf(isMissing, () => Effect.zipRight(create, open)),
-        Effect.flatMap((file) => {
-          opened = true
-          return use(file, temp)
-        }),
-        Effect.scoped,
-        Effect.tap(() => then(temp)),
-        Effect.onError(() => opened ? drop(temp) : Effect.void)
+      const written = disk.create(temp, bytes, synced)
+      return written.pipe(
+        Effect.catchIf(isMissing, () => Effect.zipRight(create, written)),
+        Effect.zipRight(Effect.onError(Effect.suspend(() => use(temp)), () => drop(temp)))
       )
     })
   return {
-    create,
-    withTemp,
-    drop,
+    probe: Effect.zipRight(
+      create,
+      withTemp("probe", new Uint8Array([10]), false, (temp) => Effect.zipLeft(disk.stat(temp), drop(temp)))
+    ),
     write: (name: string, bytes: Uint8Array) =>
-      withTemp(
-        name,
-        (file) => Effect.zipRight(file.writeAll(bytes), fsync ? file.sync : Effect.void),
-        (temp) => fs.rename(temp, path.join(directory, name))
-      ).pipe(Effect.zipRight(syncDirectory(directory)))
+      Effect.zipRight(withTemp(name, bytes, fsync, (temp) => disk.rename(temp, path.join(directory, name))), syncOwn)
   }
 }
 
 const refused = (why: string): Content => ({ _tag: "Refused", why })
 
-const makeReader = (fs: FileSystem, path: Path, directory: string, maxBytes: number) => (name: string) =>
+const makeReader = (disk: Disk, path: Path, directory: string, maxBytes: number) => (name: string) =>
   Effect.gen(function*() {
     const file = path.join(directory, name)
-    if (yield* isLink(fs, file)) return refused("a symbolic link")
-    const { size, type } = yield* fs.stat(file)
+    if (yield* disk.isLink(file)) return refused("a symbolic link")
+    const { size, type } = yield* disk.stat(file)
     if (type !== "File") return refused("not a file")
     if (size > BigInt(maxBytes)) return refused(`larger than ${maxBytes} bytes`)
-    const content: Content = { _tag: "Read", bytes: yield* fs.readFile(file) }
+    const content: Content = { _tag: "Read", bytes: yield* disk.readFile(file) }
     return content
   }).pipe(
     Effect.catchAll((error): Effect.Effect<Content> =>
@@ -133,54 +113,38 @@ const makeReader = (fs: FileSystem, path: Path, directory: string, maxBytes: num
     )
   )
 
-/** Fails when `directory` is a symbolic link. Asks again only when it is not the one it was, since asking costs five times a `stat`. */
-const makeGuard = (fs: FileSystem, directory: string): Effect.Effect<void, PlatformError | JournalError> => {
-  let known: string | undefined
-  const identify = Effect.map(fs.stat(directory), ({ dev, ino }) => `${dev} ${Option.getOrElse(ino, () => "")}`)
-  const refuseLink = Effect.flatMap(
-    isLink(fs, directory),
+/** Fails when `directory` is a symbolic link. */
+const makeGuard = (disk: Disk, directory: string): Effect.Effect<void, PlatformError | JournalError> =>
+  shared(Effect.flatMap(
+    optionally(false)(disk.watchLink(directory)),
     (link) => link ? new JournalError({ reason: "symlink", detail: "the directory is a symbolic link" }) : Effect.void
-  )
-  return Effect.flatMap(identify, (now) =>
-    now === known ? Effect.void : Effect.map(refuseLink, () => {
-      known = now
-    })).pipe(Effect.catchIf(isMissing, () => optionally<void>(undefined)(refuseLink)))
-}
+  ))
 
 /** The directory `fingerprint` below the configured one. */
-export const make = (fs: FileSystem, path: Path, options: Options, fingerprint: string): Effect.Effect<Folder> =>
+export const make = (disk: Disk, path: Path, options: Options, fingerprint: string): Effect.Effect<Folder> =>
   Effect.map(Effect.makeSemaphore(64), (handles) => {
     const directory = path.join(path.resolve(options.directory), fingerprint)
-    const { create, drop, withTemp, write } = makeWriter(fs, path, directory, options.fsync)
+    const { probe, write } = makeWriter(disk, path, directory, options.fsync)
     const at = (name: string) => path.join(directory, name)
-    const guard = makeGuard(fs, directory)
+    const guard = makeGuard(disk, directory)
     const guarded = <A>(effect: Effect.Effect<A, PlatformError>) =>
       handles.withPermits(1)(whole(Effect.zipRight(guard, effect)))
     return {
-      probe: guarded(
-        create.pipe(
-          Effect.zipRight(withTemp(
-            "probe",
-            (file) => Effect.zipRight(file.writeAll(new Uint8Array([10])), file.stat),
-            drop
-          )),
-          Effect.zipWith(fs.stat(directory), (file, own) => ({
-            open: (file.mode & loose) === 0 && (own.mode & loose) !== 0
-          }))
-        )
-      ),
-      list: guarded(optionally<Array<string>>([])(fs.readDirectory(directory))).pipe(
+      probe: guarded(Effect.zipWith(probe, disk.stat(directory), (file, own) => ({
+        open: (file.mode & loose) === 0 && (own.mode & loose) !== 0
+      }))),
+      list: guarded(optionally<Array<string>>([])(disk.readDirectory(directory))).pipe(
         Effect.map((names) => names.sort())
       ),
-      read: makeReader(fs, path, directory, options.maxBytes),
+      read: makeReader(disk, path, directory, options.maxBytes),
       write: (name, bytes) => guarded(write(name, bytes)),
-      rename: (from, to) => guarded(optionally(false)(Effect.as(fs.rename(at(from), at(to)), true))),
-      remove: (name) => guarded(optionally<void>(undefined)(fs.remove(at(name)))),
+      rename: (from, to) => guarded(optionally(false)(Effect.as(disk.rename(at(from), at(to)), true))),
+      remove: (name) => guarded(optionally<void>(undefined)(disk.unlink(at(name)))),
       removeStale: (name) =>
         Effect.ignore(Effect.gen(function*() {
-          const { mtime } = yield* fs.stat(at(name))
+          const { mtime } = yield* disk.stat(at(name))
           const now = yield* Clock.currentTimeMillis
-          if (Option.exists(mtime, (date) => date.getTime() < now - staleMs)) yield* fs.remove(at(name))
+          if (Option.exists(mtime, (date) => date.getTime() < now - staleMs)) yield* disk.unlink(at(name))
         }))
     }
   })

@@ -36,7 +36,7 @@ const find = ({ folder, warn }: Ground, name: string): Effect.Effect<Found | und
     if (content._tag === "Refused") return yield* Effect.as(warn(leftAlone, name, content.why), undefined)
     const record = Record.decode(content.bytes)
     if (Either.isRight(record)) {
-      return { name, record: record.right, standard: yield* Names.recordName(record.right.reservationId) }
+      return { name, record: record.right, standard: Names.recordName(record.right.reservationId) }
     }
     yield* warn("A record of the journal could not be read: it is set aside as .corrupt", name, record.left)
     yield* Effect.ignore(folder.rename(name, Names.corruptName(name)))
@@ -96,7 +96,7 @@ const entries = (ground: Ground, names: ReadonlyArray<string>): Effect.Effect<Re
 const deadLetters = (ground: Ground, names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Entry>> =>
   Effect.flatMap(findAll(ground, names.filter((name) => name.endsWith(".dead"))), (found) => ours(ground, found))
 
-/** Both lists of a directory. */
+/** Both lists of a directory, and whether a record may be under a name of an earlier version. */
 export const make = (folder: Folder, options: { readonly baseUrl: string; readonly maxRecords: number }) => {
   const said = new Set<string>()
   const warn: Ground["warn"] = (message, file, why) =>
@@ -107,10 +107,19 @@ export const make = (folder: Folder, options: { readonly baseUrl: string; readon
       return Effect.logWarning(message).pipe(Effect.annotateLogs({ ...logs, file: sanitize(file, 160), why }))
     })
   const ground: Ground = { folder, ...options, warn }
+  let legacy: ReadonlySet<string> | undefined
+  const list = Effect.tap(folder.list, (names) => {
+    legacy = new Set(names.filter(Names.isLegacy))
+  })
   const over = (read: typeof entries) =>
-    folder.list.pipe(
+    list.pipe(
       Effect.flatMap((names) => read(ground, names)),
       Effect.catchAll((error) => Effect.as(warn("The journal could not be read", "", error.message), []))
     )
-  return { entries: over(entries), deadLetters: over(deadLetters) }
+  return {
+    entries: over(entries),
+    deadLetters: over(deadLetters),
+    // Only an earlier version makes such names. One made since the last list is found by the next, and settled once more under its key.
+    mayHold: (name: string) => legacy?.has(name) !== false
+  }
 }

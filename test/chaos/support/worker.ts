@@ -1,18 +1,15 @@
 /**
  * A program that spends or replays, to be killed at any moment. Its one argument is a `Task` as JSON; it says line by line what it has done.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
-import { SystemError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
 import { Amount, Cycles, guarded, Journal } from "effect-cycles"
-import { Transport } from "effect-cycles/node"
+import { layerJournal, Transport } from "effect-cycles/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
-import { writeSync } from "node:fs"
+import fs, { writeSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 
 export interface Task {
   readonly baseUrl: string
@@ -30,28 +27,22 @@ export interface Task {
 
 const say = (line: string) => Effect.sync(() => void writeSync(1, `${line}\n`))
 
-const full = new SystemError({
-  reason: "Unknown",
-  module: "FileSystem",
-  method: "writeAll",
-  description: "ENOSPC: no space left on device"
-})
-
-const worse = (disk: Task["disk"]) => (fs: FileSystem.FileSystem): FileSystem.FileSystem => {
-  const stop = Effect.zipRight(say("at the rename"), Effect.never)
-  switch (disk) {
-    case "stops before a rename":
-      return { ...fs, rename: () => stop }
-    case "stops after a rename":
-      return { ...fs, rename: (from, to) => Effect.zipRight(fs.rename(from, to), stop) }
-    case "full":
-      return {
-        ...fs,
-        open: (path, options) => Effect.map(fs.open(path, options), (file) => ({ ...file, writeAll: () => full }))
-      }
-    default:
-      return fs
-  }
+/** Where the journal of Node calls `fs`. */
+const worsen = (disk: Task["disk"]): void => {
+  const { rename } = fs
+  const stopped = () => void writeSync(1, "at the rename\n")
+  const change: Partial<Record<keyof typeof fs, unknown>> = disk === "stops before a rename"
+    ? { rename: stopped }
+    : disk === "stops after a rename"
+    ? { rename: (from: string, to: string) => rename(from, to, stopped) }
+    : disk === "full"
+    ? {
+      write: (...args: ReadonlyArray<unknown>) =>
+        (args[args.length - 1] as (error: Error) => void)(new Error("ENOSPC: no space left on device, write"))
+    }
+    : {}
+  Object.assign(fs, change)
+  syncBuiltinESMExports()
 }
 
 const task = JSON.parse(process.argv[2] ?? "{}") as Task
@@ -82,6 +73,8 @@ const program = Effect.gen(function*() {
   yield* say("empty")
 })
 
+worsen(disk)
+
 const live = Cycles.layer({
   baseUrl,
   apiKey,
@@ -91,14 +84,7 @@ const live = Cycles.layer({
 }).pipe(
   Layer.provide(Transport.layer()),
   Layer.provideMerge(
-    Journal.layerFiles({ directory }).pipe(
-      Layer.provide([
-        Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, worse(disk))).pipe(
-          Layer.provide(NodeFileSystem.layer)
-        ),
-        NodePath.layer
-      ])
-    )
+    layerJournal({ directory })
   )
 )
 

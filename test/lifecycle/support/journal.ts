@@ -2,6 +2,7 @@
  * A journal on a real directory below the temporary directory of the system, which is removed at the end.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
+import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Journal from "effect-cycles/lifecycle/Journal"
@@ -40,6 +41,19 @@ export const entry = (id: string, more: Partial<Journal.Entry> = {}): Journal.En
   ...more
 })
 
+/** What happens with a temporary file and its directory, in this order. */
+export type Step = "open" | "write" | "sync" | "close" | "rename" | "open directory" | "sync directory"
+
+/**
+ * Until the scope ends, on the disk that `effect` takes: `fails` says of each step why it fails, if it does; `saw` hears of each.
+ */
+export type Disturbed = (
+  fails: (step: Step) => string | undefined,
+  saw?: (step: Step) => void
+) => <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+) => Effect.Effect<A, E, R | FileSystem.FileSystem | Scope.Scope>
+
 export const refused: Journal.DeadLetter = {
   code: "BUDGET_EXCEEDED",
   status: 409,
@@ -53,11 +67,48 @@ export const temporary = Effect.flatMap(
   (fs) => Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "journal-" }))
 )
 
+/** Which implementation the suites run over. */
+export const current: { layerFiles: typeof Journal.layerFiles; disturbed: Disturbed } = {
+  layerFiles: Journal.layerFiles,
+  disturbed: (fails, saw = () => {}) => {
+    const strike = <A, E, R>(step: Step, real: Effect.Effect<A, E, R>) =>
+      Effect.suspend((): Effect.Effect<A, E | SystemError, R> => {
+        saw(step)
+        const description = fails(step)
+        return description === undefined
+          ? real
+          : new SystemError({ module: "FileSystem", method: step, reason: "Unknown", description })
+      })
+    return changed((fs) => ({
+      open: (path, options) => {
+        const isTemp = options?.flag === "wx"
+        return Effect.map(
+          strike(isTemp ? "open" : "open directory", fs.open(path, options)).pipe(
+            Effect.zipLeft(Effect.addFinalizer(() => Effect.orDie(strike("close", Effect.void))))
+          ),
+          (file) =>
+            over(file, {
+              writeAll: (bytes) => strike("write", file.writeAll(bytes)),
+              sync: strike(isTemp ? "sync" : "sync directory", file.sync)
+            })
+        )
+      },
+      rename: (from, to) => strike("rename", fs.rename(from, to))
+    }))
+  }
+}
+
+/** A file of which some operations are replaced. */
+const over = (file: FileSystem.File, change: Partial<FileSystem.File>): FileSystem.File => {
+  const properties = Object.entries(change).map(([key, value]) => [key, { value }])
+  return Object.create(file, Object.fromEntries(properties)) as FileSystem.File
+}
+
 /** A store on `directory`, over the file system of the context. Durability is tested apart: here it would only take time. */
 export const open = (directory: string, options: Partial<Journal.FilesOptions> = {}, of = identity) =>
   Effect.gen(function*() {
     const scope = yield* Effect.scope
-    const layer = Journal.layerFiles({ directory, fsync: false, ...options })
+    const layer = current.layerFiles({ directory, fsync: false, ...options })
     const context = yield* Layer.buildWithScope(layer, scope)
     return yield* Effect.flatMap(Journal.Journal, (journal) => journal.open(of)).pipe(
       Effect.provide(context),

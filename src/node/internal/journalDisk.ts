@@ -1,0 +1,83 @@
+/**
+ * The disk of a journal straight on Node: what happens with every record costs one callback a step.
+ */
+import { type PlatformError, SystemError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+// The platform makes five scopes and handles of what is one call here.
+// @effect-diagnostics-next-line nodeBuiltinImport:off
+import { close, fsync, lstat, open, rename, unlink, writeFile } from "node:fs"
+import * as Portable from "../../lifecycle/internal/journalDisk.js"
+import * as Files from "../../lifecycle/internal/journalFiles.js"
+import { type FilesOptions, Journal } from "../../lifecycle/Journal.js"
+
+type Failure = NodeJS.ErrnoException | null
+
+const failed = (method: string, file: string, { code, message, syscall }: NodeJS.ErrnoException): PlatformError =>
+  new SystemError({
+    reason: code === "ENOENT" ? "NotFound" : "Unknown",
+    module: "FileSystem",
+    method,
+    pathOrDescriptor: file,
+    syscall,
+    description: message
+  })
+
+const call = (
+  method: string,
+  file: string,
+  start: (done: (error: Failure) => void) => void
+): Effect.Effect<void, PlatformError> =>
+  Effect.async((resume) =>
+    start((error) => resume(error === null ? Effect.void : Effect.fail(failed(method, file, error))))
+  )
+
+const unlinkFile = (file: string) => call("unlink", file, (done) => unlink(file, done))
+
+const isLink = (file: string): Effect.Effect<boolean, PlatformError> =>
+  Effect.async((resume) =>
+    lstat(file, (error, stats) =>
+      resume(
+        error === null
+          ? Effect.succeed(stats.isSymbolicLink())
+          : error.code === "ENOENT"
+          ? Effect.fail(failed("lstat", file, error))
+          : Effect.succeed(false)
+      ))
+  )
+
+/** What is rare goes through the platform. */
+const make = (fs: FileSystem.FileSystem): Portable.Disk => ({
+  ...Portable.make(fs),
+  create: (file, bytes, synced) =>
+    Effect.suspend(() => {
+      let created = true
+      return call("writeFile", file, (done) =>
+        writeFile(file, bytes, { flag: "wx", mode: 0o600, flush: synced }, (error) => {
+          created = error?.syscall !== "open"
+          done(error)
+        })).pipe(Effect.onError(() =>
+          created ? Effect.ignore(unlinkFile(file)) : Effect.void
+        ))
+    }),
+  rename: (from, to) => call("rename", from, (done) => rename(from, to, done)),
+  unlink: unlinkFile,
+  isLink,
+  watchLink: isLink,
+  syncDirectory: (directory) =>
+    Effect.async((resume) =>
+      open(directory, "r", (error, handle) => {
+        if (error !== null) return resume(Effect.void)
+        fsync(handle, () => close(handle, () => resume(Effect.void)))
+      })
+    )
+})
+
+/** `Journal.layerFiles` on this disk. */
+export const layerFiles = (options: FilesOptions): Layer.Layer<Journal, never, FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(
+    Journal,
+    Effect.map(Effect.all([FileSystem.FileSystem, Path.Path]), ([fs, path]) => Files.make(make(fs), path, options))
+  )
