@@ -5,7 +5,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Amount } from "../protocol/Amount.js"
@@ -31,8 +31,8 @@ import type {
 import type { ReservationDetail, ReservationFilter, ReservationPage } from "../protocol/ReservationQuery.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 import { type CyclesConfig, isCleartext } from "./CyclesConfig.js"
-import { type Asked, classify, type Decoded, decoder, metaOf } from "./internal/classify.js"
-import { exchange } from "./internal/exchange.js"
+import { type Answer, type Asked, classify, decoder, metaOf } from "./internal/classify.js"
+import { type Exchange, exchange } from "./internal/exchange.js"
 import { type Endpoint, outgoing, requestIn } from "./internal/outgoing.js"
 
 /**
@@ -114,13 +114,15 @@ const denied = (asked: Asked, value: DecisionResponse, meta: Meta): CyclesError.
       : value.affectedScopes
   })
 
-const warnDropped = (operation: string, { dropped }: Decoded<unknown>) =>
-  dropped.length === 0 ? Effect.void : Effect.logWarning("Malformed optional members of an answer were ignored").pipe(
+const warnDropped = (operation: string, dropped: ReadonlyArray<string>) =>
+  Effect.logWarning("Malformed optional members of an answer were ignored").pipe(
     Effect.annotateLogs({ package: "effect-cycles", module: "client", operation, members: dropped.join(", ") })
   )
 
+type Answered = Effect.Effect<Reply<unknown>, CyclesError.CyclesError>
+
 /** The method of one endpoint: `(id?, request?) => Effect<Reply, error>`. */
-const methodOf = (endpoint: Endpoint, send: ReturnType<typeof exchange>) => {
+const methodOf = (endpoint: Endpoint, send: Exchange) => {
   const operation = endpoint.endpoint.name as CyclesError.OperationName
   const [okStatus, success] = [...endpoint.successes][0] ?? [200, { ast: Option.none() }]
   const decode = decoder(Schema.make<unknown>(Option.getOrThrow(success.ast)))
@@ -131,21 +133,33 @@ const methodOf = (endpoint: Endpoint, send: ReturnType<typeof exchange>) => {
     attributes: { [Telemetry.attributes.operation]: operation }
   })
 
-  return (...args: ReadonlyArray<unknown>): Effect.Effect<Reply<unknown>, CyclesError.CyclesError> =>
-    Effect.gen(function*() {
-      const answer = yield* send(yield* encode(args))
-      yield* Metric.update(duration, answer.rttMs / 1000)
-      const asked: Asked = { operation, requested: amountIn(requestIn(args)) }
-      const decoded = yield* classify(asked, okStatus, decode, answer)
-      yield* warnDropped(operation, decoded)
-      const meta = metaOf(answer)
-      return isDenied(operation, decoded.value)
-        ? yield* denied(asked, decoded.value, meta)
-        : { value: decoded.value, meta }
-    }).pipe(
-      Effect.tapError((error) => Telemetry.annotate(() => ({ [Telemetry.attributes.errorType]: error._tag }))),
-      spanned
-    )
+  const replyOf = (request: unknown, answer: Answer): Answered => {
+    const asked: Asked = { operation, requested: amountIn(request) }
+    const decoded = classify(asked, okStatus, decode, answer)
+    if (Either.isLeft(decoded)) return Effect.fail(decoded.left)
+    const { dropped, value } = decoded.right
+    const meta = metaOf(answer)
+    const reply: Answered = isDenied(operation, value)
+      ? Effect.fail(denied(asked, value, meta))
+      : Effect.succeed({ value, meta })
+    return dropped.length === 0 ? reply : Effect.zipRight(warnDropped(operation, dropped), reply)
+  }
+
+  const exchanged = (args: ReadonlyArray<unknown>): Answered =>
+    Effect.withFiberRuntime((caller) => {
+      const encoded = encode(args)
+      if (Either.isLeft(encoded)) return Effect.fail(encoded.left)
+      return Effect.async((resume) => {
+        const end = send(encoded.right, caller, (answer) => {
+          Telemetry.update(caller, duration, answer.rttMs / 1000)
+          resume(Effect.suspend(() => replyOf(requestIn(args), answer)))
+        }, resume)
+        return Effect.sync(end)
+      })
+    })
+
+  return (...args: ReadonlyArray<unknown>): Answered =>
+    spanned(exchanged(args), ({ _tag }) => ({ [Telemetry.attributes.errorType]: _tag }))
 }
 
 const warnCleartext = (config: CyclesConfig) =>

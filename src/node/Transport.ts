@@ -16,7 +16,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { failed, make, type Ready } from "../client/internal/lean.js"
+import { make, type Wire } from "../client/internal/lean.js"
 
 /**
  * @since 0.1.0
@@ -31,8 +31,19 @@ export interface Options {
   readonly maxBodyBytes?: number | undefined
 }
 
-/** Keeps nothing from one use to the next. */
-const utf8 = new TextDecoder()
+/** An answer. Of a body that is larger than it may be, only a part was read, or nothing. */
+interface Received {
+  readonly status: number
+  readonly headers: Headers.Headers
+  readonly body: Buffer
+  readonly size: number
+}
+
+/** A mark of the byte order is no part of the text. */
+const textOf = (body: Buffer): string => {
+  const text = body.toString("utf8")
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
+}
 
 class Response extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -42,14 +53,9 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
   readonly request: HttpClientRequest.HttpClientRequest
   readonly status: number
   readonly headers: Headers.Headers
-  readonly body: Uint8Array
+  readonly body: Buffer
 
-  constructor(
-    request: HttpClientRequest.HttpClientRequest,
-    status: number,
-    headers: Headers.Headers,
-    body: Uint8Array
-  ) {
+  constructor(request: HttpClientRequest.HttpClientRequest, { body, headers, status }: Received) {
     super()
     this.request = request
     this.status = status
@@ -58,7 +64,7 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
   }
 
   get text(): Effect.Effect<string> {
-    return Effect.sync(() => utf8.decode(this.body))
+    return Effect.sync(() => textOf(this.body))
   }
 
   get json(): Effect.Effect<unknown, HttpClientError.ResponseError> {
@@ -97,28 +103,31 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
   }
 }
 
-/** One request. The fiber's interrupt ends the exchange on the socket. */
-const send = (
-  pool: Undici.Dispatcher,
-  limit: number,
-  { body, request, url }: Ready
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError> =>
-  Effect.async((resume) => {
+/** Sends on a connection of the pool; ending the exchange reaches the socket. */
+const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received> => ({
+  send: ({ body, headers, method, origin, path }, { limit = maxBodyBytes }, onAnswer, onError) => {
+    const most = Math.min(limit, maxBodyBytes)
     let controller: Undici.Dispatcher.DispatchController | undefined
     let aborted = false
     let status = 0
     let size = 0
-    let headers: Headers.Headers = Headers.empty
-    const parts: Array<Uint8Array> = []
-    const finish = () => resume(Effect.succeed(new Response(request, status, headers, Buffer.concat(parts, size))))
+    let received: Headers.Headers = Headers.empty
+    const parts: Array<Buffer> = []
+    const finish = () => {
+      const [first] = parts
+      const body = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts)
+      onAnswer({ status, headers: received, body, size })
+    }
+    const cutOff = () => {
+      finish()
+      controller?.abort(new Error("the body is too large"))
+    }
     try {
       pool.dispatch({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: request.method,
-        headers: request.body._tag === "Uint8Array"
-          ? { ...request.headers, "content-type": request.body.contentType }
-          : request.headers,
+        origin,
+        path,
+        method: method as Undici.Dispatcher.HttpMethod,
+        headers,
         body,
         headersTimeout: 0,
         bodyTimeout: 0
@@ -127,28 +136,33 @@ const send = (
           controller = started
           if (aborted) started.abort(new Error("aborted"))
         },
-        onResponseStart: (_, statusCode, received) => {
+        onResponseStart: (_, statusCode, headers) => {
           status = statusCode
-          headers = Headers.fromInput(received as Record<string, string | ReadonlyArray<string>>)
+          received = Headers.fromInput(headers as Record<string, string | ReadonlyArray<string>>)
+          const declared = Number(received["content-length"] ?? NaN)
+          if (declared <= most || Number.isNaN(declared)) return
+          size = declared
+          cutOff()
         },
         onResponseData: (_, part) => {
           parts.push(part)
           size += part.length
-          if (size <= limit) return
-          finish()
-          controller?.abort(new Error("the body is too large"))
+          if (size > most) cutOff()
         },
         onResponseEnd: finish,
-        onResponseError: (_, error) => resume(failed(request, "Transport", error))
+        onResponseError: (_, error) => onError(error)
       })
     } catch (error) {
-      resume(failed(request, "Transport", error))
+      onError(error)
     }
-    return Effect.sync(() => {
+    return () => {
       aborted = true
       controller?.abort(new Error("aborted"))
-    })
-  })
+    }
+  },
+  read: ({ body, size }, limit, onText) => onText(size > limit ? undefined : textOf(body)),
+  respond: (request, received) => new Response(request, received)
+})
 
 /**
  * Requests of text or bytes over kept-alive connections. Redirects are answers like any other; the layer's end closes the connections.
@@ -168,6 +182,6 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient>
       ),
       (pool) => Effect.promise(() => pool.destroy())
     ).pipe(
-      Effect.map((pool) => make((ready) => send(pool, options.maxBodyBytes ?? 16 * 1024 * 1024, ready)))
+      Effect.map((pool) => make(wireOver(pool, options.maxBodyBytes ?? 16 * 1024 * 1024)))
     )
   )

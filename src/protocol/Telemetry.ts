@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
@@ -49,16 +50,34 @@ const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 const isHeard = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => fiber.currentTracer !== silent
 
-/** Runs an effect in a span, when there is a tracer that listens. */
-export const spanned =
-  (name: string, options: Tracer.SpanOptions) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const inSpan = Effect.withSpan(self, name, { captureStackTrace: false, ...options }) as Effect.Effect<A, E, R>
-    return Effect.withFiberRuntime((fiber) => isHeard(fiber) ? inSpan : self)
-  }
+/** Adds attributes to the span of `spanned` that a fiber is in. */
+export const mark = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  attributes: () => Readonly<Record<string, unknown>>
+): void => {
+  const span = isHeard(fiber) ? fiber.currentSpan : undefined
+  if (span?._tag !== "Span") return
+  for (const [name, value] of Object.entries(attributes())) span.attribute(name, value)
+}
 
-/** Adds attributes to the span of `spanned`. */
+/** As `mark`, in the fiber that runs this. */
 export const annotate = (attributes: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) => isHeard(fiber) ? Effect.annotateCurrentSpan({ ...attributes() }) : Effect.void)
+  Effect.withFiberRuntime((fiber) => {
+    mark(fiber, attributes)
+    return Effect.void
+  })
+
+/** In a span, when there is a tracer that listens. `ofError` gives attributes of the error of one that fails. */
+export const spanned = (name: string, options: Tracer.SpanOptions) =>
+<A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  ofError?: (error: E) => Readonly<Record<string, unknown>>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    if (!isHeard(fiber)) return self
+    const marked = ofError === undefined ? self : Effect.tapError(self, (error) => annotate(() => ofError(error)))
+    return Effect.withSpan(marked, name, { captureStackTrace: false, ...options }) as Effect.Effect<A, E, R>
+  })
 
 const durations = MetricKey.taggedWithLabels(
   MetricKey.histogram(
@@ -80,6 +99,13 @@ export const operationDuration: Metric.Metric.Histogram<number> = Metric.fromMet
 /** The durations of one operation. A tag that belongs to the key is not looked up with every update. */
 export const durationOf = (operation: OperationName): Metric.Metric.Histogram<number> =>
   Metric.fromMetricKey(MetricKey.taggedWithLabels(durations, [MetricLabel.make("operation", operation)]))
+
+/** Updates a metric with the labels that a fiber has for all its metrics. */
+export const update = <Type, In, Out>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  metric: Metric.Metric<Type, In, Out>,
+  input: In
+): void => metric.unsafeUpdate(input, fiber.getFiberRef(FiberRef.currentMetricLabels))
 
 /**
  * Settlements that go on in the background.

@@ -70,26 +70,33 @@ const optionalMembers = (ast: AST.AST): ReadonlySet<string> =>
       : []
   )
 
+/** Decodes a body, or says where it is not the promised one. */
+export type Decode<A> = (body: unknown) => Either.Either<Decoded<A>, string>
+
+const nothingDropped: ReadonlyArray<string> = []
+
 /**
  * A decoder that takes the required part as the proof: malformed optional members are left out and named.
  */
-export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
+export const decoder = <A, I>(schema: Schema.Schema<A, I>): Decode<A> => {
   const decode = decodeUnknownEither(schema, { errors: "all" })
   const expendable = optionalMembers(Schema.encodedSchema(schema).ast)
-  return (body: unknown): Either.Either<Decoded<A>, string> =>
-    decode(body).pipe(
-      Either.map((value) => ({ value, dropped: [] })),
-      Either.orElse((error) => {
-        const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-        const dropped = [...new Set(issues.map(({ path }) => String(path[0] ?? "")))]
-        const required = issues.find(({ path }) => !expendable.has(String(path[0] ?? "")))
-        return required !== undefined || typeof body !== "object" || body === null
-          ? Either.left(required?.path.join(".") ?? "")
-          : decode(Object.fromEntries(Object.entries(body).filter(([key]) => !dropped.includes(key)))).pipe(
-            Either.mapBoth({ onLeft: () => "", onRight: (value) => ({ value, dropped }) })
-          )
-      })
-    )
+  const without = (body: unknown, error: ParseResult.ParseError): Either.Either<Decoded<A>, string> => {
+    const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const dropped = [...new Set(issues.map(({ path }) => String(path[0] ?? "")))]
+    const required = issues.find(({ path }) => !expendable.has(String(path[0] ?? "")))
+    return required !== undefined || typeof body !== "object" || body === null
+      ? Either.left(required?.path.join(".") ?? "")
+      : decode(Object.fromEntries(Object.entries(body).filter(([key]) => !dropped.includes(key)))).pipe(
+        Either.mapBoth({ onLeft: () => "", onRight: (value) => ({ value, dropped }) })
+      )
+  }
+  return (body) => {
+    const decoded = decode(body)
+    return Either.isRight(decoded)
+      ? Either.right({ value: decoded.right, dropped: nothingDropped })
+      : without(body, decoded.left)
+  }
 }
 
 const codeOfStatus: Readonly<Record<number, string>> = {
@@ -172,14 +179,16 @@ export const failureOf = ({ operation, requested }: Asked, answer: Answer): Refu
 export const classify = <A>(
   asked: Asked,
   okStatus: number,
-  decode: (body: unknown) => Either.Either<Decoded<A>, string>,
+  decode: Decode<A>,
   answer: Answer
-): Either.Either<Decoded<A>, Refusal | Ambiguous> =>
-  answer.status !== okStatus ? Either.left(failureOf(asked, answer)) : Json.parse(answer.text).pipe(
-    Either.mapLeft(() => "the body is not JSON"),
-    Either.flatMap((body) => Either.mapLeft(decode(body), (path) => `the body is not the promised one at "/${path}"`)),
-    Either.mapLeft((why) => ambiguous(asked.operation, metaOf(answer), "body", sanitize(why)))
-  )
+): Either.Either<Decoded<A>, Refusal | Ambiguous> => {
+  if (answer.status !== okStatus) return Either.left(failureOf(asked, answer))
+  const unclear = (why: string) => Either.left(ambiguous(asked.operation, metaOf(answer), "body", sanitize(why)))
+  const body = Json.parse(answer.text)
+  if (Either.isLeft(body)) return unclear("the body is not JSON")
+  const decoded = decode(body.right)
+  return Either.isRight(decoded) ? Either.right(decoded.right) : unclear(`the body is not the promised one at "/${decoded.left}"`)
+}
 
 const codesIn = (cause: unknown, depth = 0): string => {
   if (typeof cause !== "object" || cause === null || depth > 5) return ""

@@ -1,27 +1,20 @@
 /**
- * One HTTP exchange: request, answer, classification. One attempt, one time limit, no retry.
+ * One HTTP exchange: one attempt, one time limit, no retry.
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as Headers from "@effect/platform/Headers"
-import * as HttpBody from "@effect/platform/HttpBody"
-import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
 import { Ambiguous, type OperationName, Transport } from "../../protocol/CyclesError.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CyclesConfig } from "../CyclesConfig.js"
+import { carrier, keyHeader, type Raw } from "./carrier.js"
 import { type Answer, metaOf, transport } from "./classify.js"
-import { limit } from "./deadline.js"
-import { monotonicNanos } from "./monotonic.js"
+import { makeTimer } from "./timer.js"
 
 /** A request, encoded. */
 export interface Outgoing {
@@ -36,124 +29,99 @@ export interface Outgoing {
   readonly isPublic: boolean
 }
 
-const keyHeader = "x-cycles-api-key"
+type Caller = Fiber.RuntimeFiber<unknown, unknown>
+
+/** For a fiber that waits: calls one of the two once. What it returns ends the exchange, which then calls nothing any more. */
+export type Exchange = (
+  outgoing: Outgoing,
+  caller: Caller,
+  onAnswer: (answer: Answer) => void,
+  onFailure: (failure: Effect.Effect<never, Transport | Ambiguous>) => void
+) => () => void
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
 
 /** The span as the parent of what the authority does. Nothing when tracing is off: the span then has no ids. */
-const traceHeader = ({ currentSpan: span }: Fiber.RuntimeFiber<unknown, unknown>): string | undefined => {
+const traceHeader = ({ currentSpan: span }: Caller): string | undefined => {
   if (span?._tag !== "Span") return undefined
   const header = `00-${span.traceId}-${span.spanId}-0${span.sampled ? 1 : 0}`
   return traceparent.test(header) ? header : undefined
 }
 
-const tooLarge = (operation: OperationName, answer: Omit<Answer, "text">, limit: number) =>
+const headersOf = ({ body, idempotencyKey, isPublic }: Outgoing, key: string, trace: string | undefined) => {
+  const headers: Record<string, string> = { accept: "application/json" }
+  if (body !== undefined) headers["content-type"] = "application/json"
+  if (!isPublic) headers[keyHeader] = key
+  if (idempotencyKey !== undefined) headers["x-idempotency-key"] = idempotencyKey
+  if (trace !== undefined) headers["traceparent"] = trace
+  return headers
+}
+
+const tooLarge = (operation: OperationName, answer: Answer, limit: number) =>
   new Ambiguous({
     operation,
     reason: "size",
     message: `The answer is larger than ${limit} bytes (${operation}, HTTP ${answer.status})`,
-    meta: metaOf({ ...answer, text: "" })
+    meta: metaOf(answer)
   })
-
-/**
- * The body as text, read no further than the limit. A declared, uncompressed length needs no counting; one beyond the limit is not
- * awaited, only given up, which closes the connection.
- */
-const readText = (
-  response: HttpClientResponse.HttpClientResponse,
-  limit: number
-): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> => {
-  const declared = Number(response.headers["content-length"] ?? NaN)
-  if (declared > limit) return Effect.as(Effect.ignore(Effect.timeout(response.text, 0)), Option.none())
-  if (declared >= 0 && response.headers["content-encoding"] === undefined) return Effect.asSome(response.text)
-  return Effect.suspend(() => {
-    const decoder = new TextDecoder()
-    return response.stream.pipe(
-      Stream.runFoldWhile(
-        { size: 0, text: "" },
-        ({ size }) => size <= limit,
-        ({ size, text }, part: Uint8Array) => ({
-          size: size + part.length,
-          text: text + decoder.decode(part, { stream: true })
-        })
-      ),
-      Effect.map(({ size, text }) => size > limit ? Option.none() : Option.some(text + decoder.decode())),
-      Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome("")),
-      // A stream runs on a fiber of its own, which would log its error with the URL.
-      Effect.withUnhandledErrorLogLevel(Option.none())
-    )
-  })
-}
 
 /** A refusal may quote the key it got. One that is too short to be a secret stays, since it may be part of any word. */
 const without = (key: string, text: string): string => key.length < 8 ? text : text.replaceAll(key, "<redacted>")
 
-const thisFiber = Effect.withFiberRuntime<Fiber.RuntimeFiber<unknown, unknown>>((fiber) => Effect.succeed(fiber))
-
-/** What holds for the fiber of an exchange, which ends with it. */
-const prepare = (init: RequestInit) =>
-  Effect.withFiberRuntime<void>(({ currentContext }) =>
-    FiberRef.set(FiberRef.currentContext, Context.add(currentContext, FetchHttpClient.RequestInit, init)).pipe(
-      Effect.zipRight(FiberRef.update(Headers.currentRedactedNames, (names) => [...names, keyHeader])),
-      Effect.zipRight(FiberRef.set(HttpClient.currentTracerDisabledWhen, () => true))
-    )
-  )
-
 /**
- * Sends a request and reads the whole answer within the time limit of one attempt. Redirects are not followed, the key is sent only
- * to the configured host, and no span or error holds it: a span of the platform would keep the request in its exit.
+ * Sends a request and reads the whole answer within the time limit of one attempt, which holds in uninterruptible regions too. The key is
+ * sent only to the configured host, and no span or error holds it.
  */
-export const exchange = (
-  http: HttpClient.HttpClient,
-  config: CyclesConfig,
-  init: RequestInit
-): (outgoing: Outgoing) => Effect.Effect<Answer, Transport | Ambiguous> => {
-  const base = `${config.url.origin}${config.url.pathname.replace(/\/+$/, "")}`
-  const limited = limit(config.attemptTimeout)
-  const failed = (operation: OperationName) =>
-    Effect.mapError((error: HttpClientError.HttpClientError) => transport(operation, config.url.host, error.cause))
-
-  const send = ({ body, idempotencyKey, isPublic, method, operation, path, search }: Outgoing) =>
-    Effect.gen(function*() {
-      const fiber = yield* thisFiber
-      const trace = traceHeader(fiber)
-      const key = Redacted.value(config.apiKey)
-      const request = HttpClientRequest.make(method)(`${base}${path}${search}`, {
-        headers: {
-          accept: "application/json",
-          ...(trace !== undefined && { traceparent: trace }),
-          ...(!isPublic && { [keyHeader]: key }),
-          ...(idempotencyKey !== undefined && { "x-idempotency-key": idempotencyKey })
-        },
-        ...(body !== undefined && { body: HttpBody.text(body, "application/json") })
-      })
-      const start = yield* monotonicNanos
-      const response = yield* failed(operation)(http.execute(request))
-      yield* Telemetry.annotate(() => ({
-        "http.request.method": method,
-        "server.address": config.url.hostname,
-        ...(!isPublic && { "url.path": path }),
-        "http.response.status_code": response.status
-      }))
-      const text = yield* failed(operation)(readText(response, config.maxResponseBytes))
-      const answer = {
-        status: response.status,
-        headers: response.headers,
-        rttMs: Number((yield* monotonicNanos) - start) / 1e6
-      }
-      return Option.isSome(text)
-        ? { ...answer, text: response.status < 400 ? text.value : without(key, text.value) }
-        : yield* tooLarge(operation, answer, config.maxResponseBytes)
+export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init: RequestInit): Exchange => {
+  const { attemptTimeout, maxResponseBytes, url: { host, hostname, origin, pathname } } = config
+  const base = pathname.replace(/\/+$/, "")
+  const carry = carrier(http, init, maxResponseBytes)
+  const timer = makeTimer(attemptTimeout)
+  const late = (operation: OperationName) =>
+    new Transport({
+      operation,
+      reason: "timeout",
+      message: `${host} did not answer within the time limit of one attempt (${operation})`
     })
 
-  return (outgoing) =>
-    Effect.zipRight(prepare({ ...init, redirect: "manual" }), send(outgoing)).pipe(
-      limited(() =>
-        new Transport({
-          operation: outgoing.operation,
-          reason: "timeout",
-          message: `${config.url.host} did not answer within the time limit of one attempt (${outgoing.operation})`
-        })
-      )
-    )
+  return (outgoing, caller, onAnswer, onFailure) => {
+    const { body = null, isPublic, method, operation, path, search } = outgoing
+    const key = Redacted.value(config.apiKey)
+    const clock = Context.get(caller.currentDefaultServices, Clock.Clock)
+    const began = clock.unsafeCurrentTimeNanos()
+    let over = false
+    /** Whether this is the first end. */
+    const ends = (): boolean => {
+      if (over) return false
+      stop?.()
+      return over = true
+    }
+    const answered = ({ headers, status, text }: Raw): void => {
+      if (!ends()) return
+      Telemetry.mark(caller, () => ({
+        "http.request.method": method,
+        "server.address": hostname,
+        ...(!isPublic && { "url.path": path }),
+        "http.response.status_code": status
+      }))
+      const rttMs = Number(clock.unsafeCurrentTimeNanos() - began) / 1e6
+      if (text !== undefined) onAnswer({ status, headers, rttMs, text: status < 400 ? text : without(key, text) })
+      else onFailure(tooLarge(operation, { status, headers, rttMs, text: "" }, maxResponseBytes))
+    }
+    const failed = (cause: Cause.Cause<unknown>): void => {
+      if (ends()) onFailure(Effect.failCause(Cause.map(cause, (cause) => transport(operation, host, cause))))
+    }
+    let stop: (() => void) | undefined
+    const headers = headersOf(outgoing, key, traceHeader(caller))
+    const end = carry({ method, origin, path: `${base}${path}${search}`, headers, body }, caller, answered, failed)
+    if (over) return () => {}
+    stop = timer(caller, () => {
+      if (!ends()) return
+      onFailure(late(operation))
+      end()
+    })
+    return () => {
+      if (ends()) end()
+    }
+  }
 }

@@ -15,7 +15,15 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { failed, make, type Ready } from "./lean.js"
+import { make, type Sendable, type Wire } from "./lean.js"
+
+/** An answer whose body is still to be read. */
+interface Fetched {
+  readonly status: number
+  readonly headers: Headers.Headers
+  readonly web: Response
+  readonly end: () => void
+}
 
 class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -23,24 +31,22 @@ class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientR
   readonly remoteAddress = Option.none<string>()
   readonly request: HttpClientRequest.HttpClientRequest
   readonly headers: Headers.Headers
-  readonly #web: Response
-  readonly #abort: AbortController
+  readonly #answer: Fetched
 
-  constructor(request: HttpClientRequest.HttpClientRequest, web: Response, abort: AbortController) {
+  constructor(request: HttpClientRequest.HttpClientRequest, answer: Fetched) {
     super()
     this.request = request
-    this.headers = Headers.fromInput(web.headers)
-    this.#web = web
-    this.#abort = abort
+    this.headers = answer.headers
+    this.#answer = answer
   }
 
   /** Everything that is asked for more rarely. */
   get #whole(): HttpClientResponse.HttpClientResponse {
-    return HttpClientResponse.fromWeb(this.request, this.#web)
+    return HttpClientResponse.fromWeb(this.request, this.#answer.web)
   }
 
   get status(): number {
-    return this.#web.status
+    return this.#answer.status
   }
 
   get cookies(): Cookies.Cookies {
@@ -49,14 +55,15 @@ class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientR
 
   get text(): Effect.Effect<string, HttpClientError.ResponseError> {
     return Effect.async((resume) => {
-      this.#web.text().then(
+      const { end, web } = this.#answer
+      web.text().then(
         (text) => resume(Effect.succeed(text)),
         (cause) =>
           resume(
             new HttpClientError.ResponseError({ request: this.request, response: this, reason: "Decode", cause })
           )
       )
-      return Effect.sync(() => this.#abort.abort())
+      return Effect.sync(end)
     })
   }
 
@@ -85,34 +92,65 @@ class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientR
   }
 }
 
-const headersOf = ({ headers }: HttpClientRequest.HttpClientRequest, init: RequestInit): Record<string, string> => {
+const headersOf = ({ headers }: Sendable, init: RequestInit): Record<string, string> => {
   const all = { ...Headers.fromInput(init.headers as Headers.Input | undefined), ...headers }
   // `fetch` counts by itself.
   delete all["content-length"]
   return all
 }
 
-/** One request. The fiber's interrupt ends the exchange. */
-const send = ({ body, request, url }: Ready) =>
-  Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError>(({ currentContext }) => {
-    const fetch = Option.getOrElse(Context.getOption(currentContext, FetchHttpClient.Fetch), () => globalThis.fetch)
-    const init = Option.getOrElse(Context.getOption(currentContext, FetchHttpClient.RequestInit), () => ({}))
-    return Effect.async((resume) => {
-      const abort = new AbortController()
-      const failure = (cause: unknown) => resume(failed(request, "Transport", cause))
-      try {
-        fetch(url, {
-          ...init,
-          method: request.method,
-          headers: headersOf(request, init),
-          body: body as BodyInit | null,
-          signal: abort.signal
-        }).then((web) => resume(Effect.succeed(new Answer(request, web, abort))), failure)
-      } catch (cause) {
-        failure(cause)
-      }
-      return Effect.sync(() => abort.abort())
-    })
-  })
+const send: Wire<Fetched>["send"] = (request, { context, init }, onAnswer, onError) => {
+  const fetch = Option.getOrElse(Context.getOption(context, FetchHttpClient.Fetch), () => globalThis.fetch)
+  const options = init ?? Option.getOrElse(Context.getOption(context, FetchHttpClient.RequestInit), () => ({}))
+  const abort = new AbortController()
+  const end = () => abort.abort()
+  try {
+    fetch(request.origin + request.path, {
+      ...options,
+      method: request.method,
+      headers: headersOf(request, options),
+      body: request.body as BodyInit | null,
+      signal: abort.signal
+    }).then(
+      (web) => onAnswer({ status: web.status, headers: Headers.fromInput(web.headers), web, end }),
+      onError
+    )
+  } catch (cause) {
+    onError(cause)
+  }
+  return end
+}
 
-export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.sync(HttpClient.HttpClient, () => make(send))
+/** Counts what is read; a length that was declared, of a body that is not compressed, needs no counting. */
+const readCounted = async ({ end, web }: Fetched, limit: number): Promise<string | undefined> => {
+  const decoder = new TextDecoder()
+  const reader = web.body?.getReader()
+  let size = 0
+  let text = ""
+  for (;;) {
+    const part = await reader?.read()
+    if (part?.value === undefined) return text + decoder.decode()
+    size += part.value.length
+    if (size > limit) {
+      end()
+      return undefined
+    }
+    text += decoder.decode(part.value, { stream: true })
+  }
+}
+
+const read: Wire<Fetched>["read"] = (answer, limit, onText, onError) => {
+  const { end, headers, web } = answer
+  const declared = Number(headers["content-length"] ?? NaN)
+  if (declared > limit) {
+    end()
+    return onText(undefined)
+  }
+  const isCounted = declared >= 0 && headers["content-encoding"] === undefined
+  ;(isCounted ? web.text() : readCounted(answer, limit)).then(onText, onError)
+}
+
+export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.sync(
+  HttpClient.HttpClient,
+  () => make({ send, read, respond: (request, answer) => new Answer(request, answer) })
+)

@@ -12,12 +12,14 @@ import type { AddressInfo } from "node:net"
 import * as Client from "../../../src/client/Client.js"
 import * as CyclesConfig from "../../../src/client/CyclesConfig.js"
 import { layerFetch } from "../../../src/client/internal/fetchClient.js"
+import * as Transport from "../../../src/node/Transport.js"
 
 /** The clients that programs use. */
 export const transports: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
   ["fetch", FetchHttpClient.layer],
   ["undici", NodeHttpClient.layerUndici],
-  ["the fetch of the portable entry", layerFetch]
+  ["the fetch of the portable entry", layerFetch],
+  ["the pool of the node entry", Transport.layer()]
 ]
 
 export const secret = "cyc_live_0123456789abcdef"
