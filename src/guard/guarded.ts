@@ -5,8 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import type { YieldWrap } from "effect/Utils"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import type { Cycles } from "../lifecycle/Cycles.js"
+import type { Restore } from "../lifecycle/internal/source.js"
 import * as Lease from "../lifecycle/Lease.js"
 import { Amount } from "../protocol/Amount.js"
 import * as Telemetry from "../protocol/Telemetry.js"
@@ -38,30 +40,28 @@ export interface GuardOptions<A, E = never, R = never> extends CommonGuardOption
   readonly actual?: Actual<A, unknown, R> | undefined
 }
 
-const actualOf = <A, X, R>(
-  actual: Actual<A, X, R> | undefined,
-  value: A
-): Effect.Effect<Amount | undefined, X, R> =>
-  Effect.suspend(() => {
-    if (actual === undefined || actual instanceof Amount) return Effect.succeed(actual)
-    const result = Effect.isEffect(actual) ? actual : actual(value)
-    return Effect.isEffect(result) ? result : Effect.succeed(result)
-  })
+const isAmount = (u: unknown): u is Amount => u instanceof Amount
 
 /** An actual that is no amount, or that could not be had, is unknown: never zero, never an error after the work is done. */
-const knownActual = <A, X, R>(
+const knownActual = function*<A, X, R>(
   actual: Actual<A, X, R> | undefined,
-  value: A
-): Effect.Effect<Option.Option<Amount>, never, R> =>
-  actualOf(actual, value).pipe(
-    Effect.map(Option.liftPredicate((amount) => amount instanceof Amount)),
-    Effect.catchAllCause((cause) =>
-      Effect.as(
-        warn("The actual of guarded work could not be had: usage or the estimate is recorded", cause),
-        Option.none()
-      )
-    )
+  value: A,
+  restore: Restore
+): Generator<YieldWrap<Effect.Effect<Option.Option<Amount>, never, R>>, Option.Option<Amount>> {
+  let result: Amount | undefined | Effect.Effect<Amount | undefined, X, R>
+  try {
+    result = typeof actual === "function" ? actual(value) : actual
+  } catch (defect) {
+    result = Effect.die(defect)
+  }
+  if (!Effect.isEffect(result)) return Option.liftPredicate(result, isAmount)
+  const known = Effect.catchAllCause(
+    Effect.map(result, Option.liftPredicate(isAmount)),
+    (cause) =>
+      Effect.as(warn("The actual of guarded work could not be had: usage or the estimate is recorded", cause), Option.none())
   )
+  return yield* Effect.map(Effect.exit(restore(known)), Exit.getOrElse(Option.none))
+}
 
 /** A guard that comes to its hold in a way of its own. */
 export const guardedBy = <A, E, R, E2, R2>(
@@ -79,17 +79,15 @@ export const guardedBy = <A, E, R, E2, R2>(
       const exit = yield* Effect.exit(
         restore(Lease.whileHeld(lease, policy)(Effect.provideService(self, CurrentReservation, reservation)))
       )
-      const known = Exit.isSuccess(exit)
-        ? yield* Effect.exit(restore(knownActual(options.actual, exit.value)))
-        : undefined
+      const known = Exit.isSuccess(exit) ? yield* knownActual(options.actual, exit.value, restore) : undefined
       const strict = options.whenActualUnknown === "fail"
-      const unknown = strict && known !== undefined && Option.isNone(Exit.getOrElse(known, Option.none))
+      const unknown = strict && known !== undefined && Option.isNone(known)
         ? yield* abandon
         : Option.none()
       yield* settle(
         known === undefined
           ? fail("guarded_method_failed")
-          : succeed(Exit.getOrElse(known, Option.none), options.actual !== undefined && !strict)
+          : succeed(known, options.actual !== undefined && !strict)
       )
       if (Option.isSome(unknown)) return yield* unknown.value
       yield* finalize

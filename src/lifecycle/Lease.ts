@@ -10,7 +10,7 @@ import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Reply } from "../client/Client.js"
-import { monotonicNanos } from "../client/internal/monotonic.js"
+import { clockOf } from "../client/internal/monotonic.js"
 import { startLike } from "../client/internal/ownFiber.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
 import type { CreateResponse, ReservationId } from "../protocol/Reservation.js"
@@ -96,6 +96,8 @@ export const extend = (
     return Effect.as(Ref.set(lease, next), next)
   })
 
+const none: Entry["waiting"] = []
+
 const settingsOf = (cycles: Extender, ttl: Duration.Duration, maxLifetime: Duration.Duration): LeasePlan.Settings => {
   const ttlMs = Duration.toMillis(ttl)
   const maxTimeoutMs = Duration.toMillis(cycles.config.attemptTimeout)
@@ -126,6 +128,13 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
     const emit = (event: LeaseEvent) => Effect.zipRight(PubSub.publish(events, event), log(event))
     const keeper = makeKeeper(cycles, wheel, emit, fork)
     const warned = new Set<number>()
+    /** The last ones: of ten thousand leases, nearly all have the same. */
+    let settings: LeasePlan.Settings | undefined
+    const settingsFor = (ttl: Duration.Duration, maxLifetime: Duration.Duration): LeasePlan.Settings => {
+      const asked = settingsOf(cycles, ttl, maxLifetime)
+      const isSame = settings?.ttlMs === asked.ttlMs && settings.maxLifetimeMs === asked.maxLifetimeMs
+      return isSame ? settings! : settings = asked
+    }
 
     const warn = ({ plan }: Entry) =>
       Option.match(warned.has(plan.settings.ttlMs) ? Option.none() : LeasePlan.check(plan), {
@@ -137,29 +146,28 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
       })
 
     const start: Leases["start"] = ({ created, id, receivedAtNanos, ttl }, maxLifetime = defaultMaxLifetime) =>
-      Effect.flatMap(monotonicNanos, (nowNanos) =>
-        Effect.withFiberRuntime((caller) => {
-          const ageMs = Math.max(0, Number(nowNanos - receivedAtNanos) / 1e6)
-          const [plan, decision] = LeasePlan.initial(
-            settingsOf(cycles, ttl, maxLifetime),
-            successOf(created, wheel.nowMs() - ageMs)
-          )
-          const entry: Entry = {
-            id,
-            ttl,
-            caller,
-            context: caller.currentContext,
-            plan,
-            key: undefined,
-            attempt: undefined,
-            ended: false,
-            lost: undefined,
-            waiting: [],
-            dueMs: 0,
-            slot: -1
-          }
-          return Effect.as(Effect.zipRight(warn(entry), keeper.begin(entry, decision)), new Handle(entry, keeper))
-        }))
+      Effect.withFiberRuntime((caller) => {
+        const ageMs = Math.max(0, Number(clockOf(caller).unsafeCurrentTimeNanos() - receivedAtNanos) / 1e6)
+        const [plan, decision] = LeasePlan.initial(
+          settingsFor(ttl, maxLifetime),
+          successOf(created, wheel.nowMs() - ageMs)
+        )
+        const entry: Entry = {
+          id,
+          ttl,
+          caller,
+          context: caller.currentContext,
+          plan,
+          key: undefined,
+          attempt: undefined,
+          ended: false,
+          lost: undefined,
+          waiting: none,
+          dueMs: 0,
+          slot: -1
+        }
+        return Effect.as(Effect.zipRight(warn(entry), keeper.begin(entry, decision)), new Handle(entry, keeper))
+      })
 
     return {
       start,

@@ -134,7 +134,7 @@ export const acquireOpen = <E, R, E2 = AuthorityError, R2 = never>(
       options.nested,
       role
     )
-    const orEnd = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.onError(self, () => Effect.sync(leave))
+    const orEnd = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.tapErrorCause(self, () => Effect.sync(leave))
     if (within !== undefined) {
       yield* orEnd(checked(request))
       return yield* openPart(cycles, { ...request, reserved }, within, allocation)

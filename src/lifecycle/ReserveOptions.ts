@@ -95,6 +95,11 @@ export const resolve = <A, E, R>(field: string, input: Resolvable<A, E, R>): Eff
     : Effect.succeed(input as A)
 }
 
+/** As `resolve`, for a generator: what is a value already is not yielded. */
+export const valueOf = function*<A, E, R>(field: string, input: Resolvable<A, E, R>) {
+  return typeof input === "function" || Effect.isEffect(input) ? yield* resolve(field, input) : input as A
+}
+
 /** A duration, or the error that names the field. */
 export const durationOf = (
   field: string,
@@ -106,35 +111,35 @@ export const durationOf = (
   })
 
 /** The subject of an input, completed level by level. `InvalidInput` when no level is left. */
-export const subjectOf = (input: SubjectInput, defaults: { readonly [L in Level]?: string }) =>
-  Effect.gen(function*() {
-    const subject: { [L in Level]?: string } = {}
-    for (const level of levels) {
-      const value = (yield* resolve(`subject.${level}`, input[level])) || defaults[level]
-      if (value) subject[level] = value
-    }
-    if (Object.keys(subject).length === 0) {
-      return yield* invalidInput(
-        "subject",
-        `must have at least one of ${
-          levels.join(", ")
-        }: say it with the call, or configure a default such as CYCLES_TENANT`
-      )
-    }
-    const dimensions = yield* resolve("subject.dimensions", input.dimensions)
-    return { ...subject, ...(dimensions && { dimensions }) }
-  })
+export const subjectOf = function*(input: SubjectInput, defaults: { readonly [L in Level]?: string }) {
+  const subject: { [L in Level]?: string } = {}
+  let none = true
+  for (const level of levels) {
+    const given = input[level]
+    const value = (given && (yield* valueOf(`subject.${level}`, given))) || defaults[level]
+    if (!value) continue
+    subject[level] = value
+    none = false
+  }
+  if (none) {
+    return yield* invalidInput(
+      "subject",
+      `must have at least one of ${
+        levels.join(", ")
+      }: say it with the call, or configure a default such as CYCLES_TENANT`
+    )
+  }
+  const dimensions = yield* valueOf("subject.dimensions", input.dimensions)
+  return dimensions ? { ...subject, dimensions } : subject
+}
 
 /** The action of an input. */
-export const actionOf = (input: ActionInput) =>
-  Effect.gen(function*() {
-    const tags = yield* resolve("action.tags", input.tags)
-    return {
-      kind: (yield* resolve("action.kind", input.kind)) || "unknown",
-      name: (yield* resolve("action.name", input.name)) || "unknown",
-      ...(tags && { tags })
-    }
-  })
+export const actionOf = function*(input: ActionInput) {
+  const tags = yield* valueOf("action.tags", input.tags)
+  const kind = (yield* valueOf("action.kind", input.kind)) || "unknown"
+  const name = (yield* valueOf("action.name", input.name)) || "unknown"
+  return tags ? { kind, name, tags } : { kind, name }
+}
 
 const stableKey = (key: string): Effect.Effect<Idempotency.IdempotencyKey, InvalidInput> =>
   typeof key === "string" && /^[\x21-\x7e]{1,240}$/.test(key)
@@ -149,23 +154,25 @@ const encodeRequest = encodeUnknownEither(CreateRequest)
 export const checked = (request: CreateRequest): Effect.Effect<void, InvalidInput> =>
   Effect.asVoid(Either.mapLeft(encodeRequest(request), (error) => fromParseError(error, "createReservation")))
 
+const usualTtl = Duration.minutes(1)
+
 /** The request of the options, with their key or a fresh one. */
 export const requestOf = <E, R>(
   options: ReserveOptions<E, R>,
   { config }: Service
 ): Effect.Effect<CreateRequest, E | UsageError | InvalidInput, R> =>
   Effect.gen(function*() {
-    const subject = yield* resolve("subject", options.subject)
-    const action = yield* resolve("action", options.action)
+    const subject = yield* valueOf("subject", options.subject)
+    const action = yield* valueOf("action", options.action)
     if (options.maxLifetime !== undefined) yield* durationOf("maxLifetime", options.maxLifetime)
     return {
       idempotencyKey: options.idempotencyKey === undefined
         ? yield* Idempotency.fresh
-        : yield* stableKey(yield* resolve("idempotency_key", options.idempotencyKey)),
+        : yield* stableKey(yield* valueOf("idempotency_key", options.idempotencyKey)),
       subject: yield* subjectOf(subject ?? {}, config.subject),
       action: yield* actionOf(action ?? {}),
-      estimate: yield* resolve("estimate", options.estimate),
-      ttl: yield* durationOf("ttl_ms", options.ttl ?? "60 seconds"),
+      estimate: yield* valueOf("estimate", options.estimate),
+      ttl: options.ttl === undefined ? usualTtl : yield* durationOf("ttl_ms", options.ttl),
       gracePeriod: options.gracePeriod === undefined
         ? undefined
         : yield* durationOf("grace_period_ms", options.gracePeriod),

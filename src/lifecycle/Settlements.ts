@@ -2,25 +2,27 @@
  * The one place that commits, records and releases. Known spend is in the journal before the first request leaves, and leaves the
  * journal when the ledger has it or has refused it for good.
  */
-import * as Deferred from "effect/Deferred"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Client } from "../client/Client.js"
 import type { CyclesConfig } from "../client/CyclesConfig.js"
+import { clockOf } from "../client/internal/monotonic.js"
 import { Amount } from "../protocol/Amount.js"
 import { type CommitError, type EventError, isRetryable, type ReleaseError } from "../protocol/CyclesError.js"
 import * as Idempotency from "../protocol/Idempotency.js"
-import type { ReservationId } from "../protocol/Reservation.js"
+import type { CommitRequest, ReservationId } from "../protocol/Reservation.js"
 import { backoff, retryAfter } from "./internal/backoff.js"
 import { courier, type Done } from "./internal/courier.js"
 import { type Held, logs } from "./internal/held.js"
-import { actualOf, commitEntry } from "./internal/record.js"
+import { Outcome } from "./internal/outcome.js"
+import { actualOf, commitment } from "./internal/record.js"
 import { replay } from "./internal/replay.js"
 import type { Entry, Store } from "./Journal.js"
 import { type ActualSource, Settlement, type Spend } from "./Settlement.js"
@@ -34,19 +36,19 @@ import type { Settler } from "./Settler.js"
  */
 export interface Settlements {
   /** Commits known spend. The answer comes after the first attempt; `final` gets the settlement that stays. */
-  readonly commit: (held: Held, spend: Spend, final: Deferred.Deferred<Settlement>) => Effect.Effect<Settlement>
+  readonly commit: (held: Held, spend: Spend, final: Outcome<Settlement>) => Effect.Effect<Settlement>
   /** Records an entry that is not a commit of ours: an event. `final` gets the settlement that stays. */
   readonly record: (
     entry: Entry,
     actual: Amount,
     source?: ActualSource,
-    final?: Deferred.Deferred<Settlement>
+    final?: Outcome<Settlement>
   ) => Effect.Effect<Settlement>
   /** Gives a hold back, again in the background while the outcome is open. */
   readonly release: (
     id: ReservationId,
     reason: string,
-    final?: Deferred.Deferred<Settlement>
+    final?: Outcome<Settlement>
   ) => Effect.Effect<Settlement>
   /** Every settlement that stays, from now on. A slow reader misses the oldest. */
   readonly events: Stream.Stream<Settlement>
@@ -90,8 +92,6 @@ const warn = (
     detail: error.message
   }))
 
-const unheard = (): Deferred.Deferred<Settlement> => Deferred.unsafeMake(FiberId.none)
-
 /**
  * The settlements of a client over a journal. What an earlier program left in it is sent again, at the start and from time to time.
  *
@@ -106,39 +106,32 @@ export const make = (
 ): Effect.Effect<Settlements, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { enabled, initialDelay, maxAttempts } = config.retry
-    const events = yield* Effect.acquireRelease(PubSub.sliding<Settlement>(256), PubSub.shutdown)
+    // A settlement may still come when the layer has ended: then nobody listens any more.
+    let over = false
+    const events = yield* Effect.acquireRelease(PubSub.sliding<Settlement>(256), (events) => {
+      over = true
+      return PubSub.shutdown(events)
+    })
     const permits = yield* Effect.makeSemaphore(32)
     const busy = new Set<string>()
 
-    // A settlement may still come when the layer has ended: then nobody listens any more.
     const publish = (settlement: Settlement) =>
-      Effect.flatMap(PubSub.isShutdown(events), (over) => over ? Effect.void : PubSub.publish(events, settlement))
+      over ? Effect.void : Effect.asVoid(PubSub.publish(events, settlement))
 
-    const stays = (settlement: Settlement, final: Deferred.Deferred<Settlement>) =>
-      Deferred.succeed(final, settlement).pipe(
-        Effect.zipRight(publish(settlement)),
-        Effect.as(settlement)
-      )
+    const stays = (settlement: Settlement, final: Outcome<Settlement>) =>
+      Effect.suspend(() => {
+        final.set(Exit.succeed(settlement))
+        return Effect.as(publish(settlement), settlement)
+      })
 
-    const tell = (about: About, done: Done): Effect.Effect<Settlement> =>
-      Effect.as(
-        done._tag === "Kept"
-          ? warn(
-            "Spend could not be recorded yet: it stays in the journal",
-            about.reservationId,
-            done.error,
-            about.actual
-          )
-          : done._tag === "Dead"
-          ? warn(
-            "The authority refused to record spend: it is a dead letter",
-            about.reservationId,
-            done.error,
-            about.actual
-          )
-          : Effect.void,
-        settlementOf(about, done)
-      )
+    const tell = (about: About, done: Done): Effect.Effect<Settlement> => {
+      const settlement = Effect.succeed(settlementOf(about, done))
+      if (done._tag === "Recorded") return settlement
+      const message = done._tag === "Kept"
+        ? "Spend could not be recorded yet: it stays in the journal"
+        : "The authority refused to record spend: it is a dead letter"
+      return Effect.zipRight(warn(message, about.reservationId, done.error, about.actual), settlement)
+    }
 
     /** The rest of the attempts, after one that left the outcome open. */
     const goOn = (attempt: Effect.Effect<Done, CommitError | EventError>, first: CommitError | EventError) =>
@@ -152,7 +145,7 @@ export const make = (
       about: About,
       work: Effect.Effect<Done>,
       first: CommitError | EventError,
-      final: Deferred.Deferred<Settlement>
+      final: Outcome<Settlement>
     ) =>
       settler.submit(
         work.pipe(
@@ -169,54 +162,58 @@ export const make = (
         )
       )
 
-    const settle = (
-      entry: Entry,
-      about: About,
-      final: Deferred.Deferred<Settlement>
-    ) =>
+    /** To be called in an uninterruptible region. */
+    const settle = (entry: Entry, about: About, final: Outcome<Settlement>, known?: CommitRequest) =>
       Effect.suspend(() => {
-        const { attempt, keep } = courier(client, store, entry)
+        const { attempt, keep } = courier(client, store, entry, known)
         // A sweep leaves the record alone until this attempt, and those that follow it in the background, are over.
         busy.add(about.reservationId)
-        const free = Effect.sync(() => busy.delete(about.reservationId))
-        const over = (done: Done) =>
-          Effect.zipRight(free, Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final)))
-        return Effect.matchEffect(Effect.zipRight(keep(entry), attempt(true)), {
-          onFailure: (error) => {
-            const pending = settlementOf(about, { _tag: "Kept", error })
+        const ends = (done: Done) => {
+          busy.delete(about.reservationId)
+          return Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final))
+        }
+        return Effect.matchCauseEffect(Effect.zipRight(keep(entry), attempt(true)), {
+          onFailure: (cause): Effect.Effect<Settlement> => {
+            const failure = Cause.failureOrCause(cause)
+            if (Either.isRight(failure)) {
+              busy.delete(about.reservationId)
+              return Effect.failCause(failure.right)
+            }
+            const kept: Done = { _tag: "Kept", error: failure.left }
             return enabled && maxAttempts > 0
-              ? Effect.as(inBackground(about, goOn(attempt(false), error), error, final), pending)
-              : over({ _tag: "Kept", error })
+              ? Effect.as(
+                inBackground(about, goOn(attempt(false), kept.error), kept.error, final),
+                settlementOf(about, kept)
+              )
+              : ends(kept)
           },
-          onSuccess: over
-        }).pipe(Effect.onError(() => free))
+          onSuccess: ends
+        })
       })
 
     const commit: Settlements["commit"] = (held, spend, final) =>
-      Effect.gen(function*() {
-        const key = yield* Idempotency.fresh
-        const about = { reservationId: held.id, actual: spend.actual, source: spend.source }
-        const entry = yield* commitEntry(config.baseUrl, held, spend, key).pipe(
-          Effect.catchAll((error) =>
-            Effect.zipRight(
-              warn("Metrics or metadata cannot be sent: the spend is recorded without them", held.id, error),
-              commitEntry(config.baseUrl, held, { ...spend, metrics: {}, metadata: {} }, key)
-            )
-          ),
-          Effect.either
-        )
-        return entry._tag === "Right"
-          ? yield* settle(entry.right, about, final)
-          : yield* Effect.flatMap(
-            tell(about, { _tag: "Dead", error: entry.left }),
-            (settlement) => stays(settlement, final)
+      Effect.flatMap(Idempotency.fresh, (key) =>
+        Effect.withFiberRuntime((fiber) => {
+          const nowMs = clockOf(fiber).unsafeCurrentTimeMillis()
+          const about = { reservationId: held.id, actual: spend.actual, source: spend.source }
+          const made = commitment(config.baseUrl, held, spend, key, nowMs)
+          if (Either.isRight(made)) return settle(made.right.entry, about, final, made.right.request)
+          const bare = commitment(config.baseUrl, held, { ...spend, metrics: {}, metadata: {} }, key, nowMs)
+          return Effect.zipRight(
+            warn("Metrics or metadata cannot be sent: the spend is recorded without them", held.id, made.left),
+            Either.isRight(bare)
+              ? settle(bare.right.entry, about, final, bare.right.request)
+              : Effect.flatMap(
+                tell(about, { _tag: "Dead", error: bare.left }),
+                (settlement) => stays(settlement, final)
+              )
           )
-      })
+        }))
 
-    const record: Settlements["record"] = (entry, actual, source = "actual", final = unheard()) =>
+    const record: Settlements["record"] = (entry, actual, source = "actual", final = new Outcome()) =>
       settle(entry, { reservationId: entry.reservationId, actual, source }, final)
 
-    const release: Settlements["release"] = (id, reason, final = unheard()) =>
+    const release: Settlements["release"] = (id, reason, final = new Outcome()) =>
       Effect.flatMap(Idempotency.fresh, (idempotencyKey) => {
         const attempt = Effect.map(
           client.releaseReservation(id, { idempotencyKey, reason }),

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Scope from "effect/Scope"
 import type { CyclesConfig } from "../client/CyclesConfig.js"
 import { deadline } from "../client/internal/deadline.js"
@@ -21,6 +20,8 @@ import * as Telemetry from "../protocol/Telemetry.js"
 export interface Settler {
   /** Starts a job on a fiber of the layer: the caller neither waits for it nor interrupts it. */
   readonly submit: (job: Effect.Effect<void>) => Effect.Effect<void>
+  /** Starts a job for `caller` as `submit` does, for whoever wants to see its end. When the layer has ended, nothing waits for it. */
+  readonly launch: <A>(caller: Fiber.RuntimeFiber<unknown, unknown>, job: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
   /**
    * As `submit`, unless so many jobs that were started this way are under way, or the layer has ended; says whether it was started. The
    * job cannot be interrupted but where it says so itself.
@@ -44,7 +45,7 @@ export const make = (
   { flushTimeout, waitUntil }: Pick<CyclesConfig, "flushTimeout" | "waitUntil">
 ): Effect.Effect<Settler, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const jobs = yield* FiberSet.make<void>()
+    const jobs = yield* FiberSet.make<unknown>()
     const closing = yield* Deferred.make<void>()
     let closed = false
     let limited = 0
@@ -66,22 +67,29 @@ export const make = (
     )
     let pending = 0
     const over = (): void => Telemetry.settlementPending.unsafeUpdate(--pending, [])
+    const launch: Settler["launch"] = (caller, job) => {
+      const fiber = startLike(caller, job)
+      if (closed) return fiber
+      FiberSet.unsafeAdd(jobs, fiber)
+      pending += 1
+      fiber.addObserver(over)
+      waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber)))
+      return fiber
+    }
     const start = (job: Effect.Effect<void>): Effect.Effect<void> =>
-      Effect.withFiberRuntime((caller, { runtimeFlags }) => {
-        const fiber = startLike(caller, RuntimeFlags.interruptible(runtimeFlags) ? job : Effect.uninterruptible(job))
-        FiberSet.unsafeAdd(jobs, fiber)
-        pending += 1
-        fiber.addObserver(over)
-        waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber)))
+      Effect.withFiberRuntime((caller) => {
+        launch(caller, job)
         return Effect.void
       })
     return {
-      submit: (job) => Effect.suspend(() => closed ? job : start(Effect.interruptible(job))),
+      submit: (job) => Effect.suspend(() => closed ? job : start(job)),
+      launch,
       submitAtMost: (limit, job) =>
         Effect.suspend(() => {
           if (closed || limited >= limit) return Effect.succeed(false)
           limited += 1
-          return Effect.uninterruptible(Effect.as(start(Effect.ensuring(job, Effect.sync(() => limited -= 1))), true))
+          const whole = Effect.uninterruptible(Effect.ensuring(job, Effect.sync(() => limited -= 1)))
+          return Effect.as(start(whole), true)
         }),
       closing: Deferred.await(closing),
       flush: flushWithin(flushTimeout),

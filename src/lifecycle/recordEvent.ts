@@ -2,6 +2,7 @@
  * Spend that had no reservation, recorded as durably as a commit.
  */
 import type * as DateTime from "effect/DateTime"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Amount } from "../protocol/Amount.js"
 import * as Idempotency from "../protocol/Idempotency.js"
@@ -73,7 +74,8 @@ export const recordEvent = <E = never, R = never>(
         metrics: options.metrics,
         clientTime: options.clientTime,
         metadata: options.metadata
-      }
+      },
+      yield* Clock.currentTimeMillis
     )
     return yield* Effect.uninterruptible(settlements.record(entry, actual))
   })

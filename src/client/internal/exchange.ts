@@ -4,8 +4,6 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
@@ -14,6 +12,7 @@ import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CyclesConfig } from "../CyclesConfig.js"
 import { carrier, keyHeader, type Raw } from "./carrier.js"
 import { type Answer, metaOf, transport } from "./classify.js"
+import { clockOf } from "./monotonic.js"
 import { makeTimer } from "./timer.js"
 
 /** A request, encoded. */
@@ -87,7 +86,7 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
   return (outgoing, caller, onAnswer, onFailure) => {
     const { body = null, isPublic, method, operation, path, search } = outgoing
     const key = Redacted.value(config.apiKey)
-    const clock = Context.get(caller.currentDefaultServices, Clock.Clock)
+    const clock = clockOf(caller)
     const began = clock.unsafeCurrentTimeNanos()
     let over = false
     /** Whether this is the first end. */

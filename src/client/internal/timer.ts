@@ -1,8 +1,7 @@
 /**
  * One timer for many waits of the same length.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -10,6 +9,7 @@ import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as Runtime from "effect/Runtime"
 import type * as Scheduler from "effect/Scheduler"
+import { clockOf } from "./monotonic.js"
 
 interface Wait {
   readonly dueMs: number
@@ -67,7 +67,7 @@ export const makeTimer = (duration: Duration.Duration): Timer => {
   const durationMs = Duration.toMillis(duration)
   let known: Known | undefined
   return (caller, ring) => {
-    const clock = Context.get(caller.currentDefaultServices, Clock.Clock)
+    const clock = clockOf(caller)
     const scheduler = caller.getFiberRef(FiberRef.currentScheduler)
     if (known?.clock !== clock || known.scheduler !== scheduler) {
       known = { clock, scheduler, start: onClock(clock, scheduler, durationMs) }

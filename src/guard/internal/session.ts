@@ -7,6 +7,7 @@ import { Cycles } from "../../lifecycle/Cycles.js"
 import type { Open } from "../../lifecycle/internal/handle.js"
 import type { Restore } from "../../lifecycle/internal/source.js"
 import type { LeaseLost, LeasePolicy } from "../../lifecycle/Lease.js"
+import type { Reservation } from "../../lifecycle/Reservation.js"
 import type { Settlement } from "../../lifecycle/Settlement.js"
 import type { Settler } from "../../lifecycle/Settler.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
@@ -29,6 +30,22 @@ export type Obtain = <E, R>(
   restore: Restore
 ) => Effect.Effect<Open, E | HoldError, R | Cycles>
 
+/** The work is done, its settlement is not: an `onSettled` that fails changes nothing. */
+const shown = <E, R>(
+  settlement: Effect.Effect<Settlement>,
+  reservation: Reservation,
+  { onSettled }: CommonGuardOptions<E, R>
+): Effect.Effect<void, never, R> =>
+  settlement.pipe(
+    Effect.flatMap((settlement) =>
+      Effect.withFiberRuntime<void, never, R>((fiber) => {
+        Telemetry.mark(fiber, () => ({ [Telemetry.attributes.settlement]: settlement._tag }))
+        return onSettled?.(settlement, reservation) ?? Effect.void
+      })
+    ),
+    Effect.catchAllCause((cause) => warn("onSettled failed", cause))
+  )
+
 /** Reserves. To be called in an uninterruptible region, with its `restore`; whoever calls this settles. */
 export const begin = <E, R>(
   options: CommonGuardOptions<E, R>,
@@ -46,23 +63,16 @@ export const begin = <E, R>(
       [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
     }))
     const policy = options.onLeaseLost ?? "warn"
-    const seen = (settlement: Effect.Effect<Settlement>): Effect.Effect<void, never, R> =>
-      settlement.pipe(
-        Effect.tap((settlement) => Telemetry.annotate(() => ({ [Telemetry.attributes.settlement]: settlement._tag }))),
-        Effect.flatMap((settlement) => options.onSettled?.(settlement, reservation) ?? Effect.void),
-        Effect.catchAllCause((cause) => warn("onSettled failed", cause))
-      )
     return {
       ...open,
       policy,
       settler,
-      settle: options.settle === "background"
-        ? (settlement) =>
-          Effect.flatMap(
-            Effect.context<R>(),
-            (context) => settler.submit(Effect.provide(seen(settlement), context))
-          )
-        : seen,
+      settle: (settlement) => {
+        const seen = shown(settlement, reservation, options)
+        return options.settle === "background"
+          ? Effect.flatMap(Effect.context<R>(), (context) => settler.submit(Effect.provide(seen, context)))
+          : seen
+      },
       finalize: policy === "failOnFinalize"
         ? Effect.flatMap(lease.lost, Option.getOrElse(() => Effect.void))
         : Effect.void

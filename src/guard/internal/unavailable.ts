@@ -1,7 +1,6 @@
 /**
  * Holds of the authority, and when it cannot be asked, what the policy allows.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
@@ -11,7 +10,8 @@ import type { Service } from "../../lifecycle/Cycles.js"
 import { type AuthorityError, authoritySource } from "../../lifecycle/internal/authoritySource.js"
 import { recordAsEvent } from "../../lifecycle/internal/eventSpend.js"
 import type { Backing } from "../../lifecycle/internal/handle.js"
-import { localId, stays, unheld, unleased } from "../../lifecycle/internal/local.js"
+import { localId, unheld, unleased } from "../../lifecycle/internal/local.js"
+import type { Outcome } from "../../lifecycle/internal/outcome.js"
 import type { Source } from "../../lifecycle/internal/source.js"
 import { checked } from "../../lifecycle/ReserveOptions.js"
 import { Settlement } from "../../lifecycle/Settlement.js"
@@ -43,11 +43,11 @@ const watched = (cycles: Service, { report }: CircuitBreaker): Service => ({
 const untilRecorded = (
   { settlements }: Service,
   id: ReservationId,
-  final: Deferred.Deferred<Settlement>,
+  final: Outcome<Settlement>,
   { recorded }: Grant
 ) =>
   Effect.flatMap(
-    Deferred.await(final),
+    final.await,
     (settlement) =>
       settlement._tag !== "Pending" ? Effect.succeedSome(settlement) : Stream.runHead(
         Stream.filter(settlements.events, (later) => later.reservationId === id && later._tag !== "Pending")
@@ -99,9 +99,7 @@ const opened = (
       giveBack: (reason, final) =>
         Effect.suspend(() => {
           grant.spend(undefined)
-          return stays(
-            final,
-            Settlement.Released({ reservationId: id, released: estimate, reason, balances: [] })
+          return final.succeed(Settlement.Released({ reservationId: id, released: estimate, reason, balances: [] })
           )
         })
     }

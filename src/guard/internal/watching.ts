@@ -10,7 +10,7 @@ import { Cycles, type Service } from "../../lifecycle/Cycles.js"
 import { Allocation } from "../../lifecycle/internal/allocation.js"
 import { recordAsEvent } from "../../lifecycle/internal/eventSpend.js"
 import { type Backing, type Open, openOn } from "../../lifecycle/internal/handle.js"
-import { localId, stays, unheld, unleased } from "../../lifecycle/internal/local.js"
+import { localId, unheld, unleased } from "../../lifecycle/internal/local.js"
 import type { Restore } from "../../lifecycle/internal/source.js"
 import { requestOf } from "../../lifecycle/ReserveOptions.js"
 import { Settlement, type Spend } from "../../lifecycle/Settlement.js"
@@ -138,14 +138,12 @@ const watching = <E, R>(options: WatchOptions<E, R>, restore: Restore): Effect.E
                 metadata: { ...spend.metadata, shadow: true }
               }, final))
             ).pipe(Effect.as(unrecorded(spend)))
-            : stays(final, unrecorded(spend))
+            : final.succeed(unrecorded(spend))
         ),
       giveBack: (reason, final) =>
         Effect.zipRight(
           tell(Option.none()),
-          stays(
-            final,
-            Settlement.Released({
+          final.succeed(Settlement.Released({
               reservationId: id,
               released: Amount.zero(request.estimate.unit),
               reason,

@@ -2,13 +2,12 @@
  * From a request to a held reservation. The request runs on a fiber of the settler and the caller waits for it interruptibly: a caller
  * that goes away returns at once, and an answer that comes later is released.
  */
-import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Reply } from "../../client/Client.js"
-import { monotonicNanos } from "../../client/internal/monotonic.js"
+import { clockOf } from "../../client/internal/monotonic.js"
 import { Ambiguous, type CreateError, isAmbiguous, isDenial } from "../../protocol/CyclesError.js"
 import type { CreateRequest, CreateResponse, ReservationId } from "../../protocol/Reservation.js"
 import type { ReservationSummary } from "../../protocol/ReservationQuery.js"
@@ -26,9 +25,13 @@ const proven = (request: CreateRequest, reply: Reply<CreateResponse>): Effect.Ef
     ? "the caps"
     : undefined
   return Option.isSome(reservationId) && missing === undefined
-    ? Effect.map(
-      monotonicNanos,
-      (receivedAtNanos) => ({ id: reservationId.value, request, reply, receivedAtNanos })
+    ? Effect.withFiberRuntime((fiber) =>
+      Effect.succeed({
+        id: reservationId.value,
+        request,
+        reply,
+        receivedAtNanos: clockOf(fiber).unsafeCurrentTimeNanos()
+      })
     )
     : new Ambiguous({
       operation: "createReservation",
@@ -96,30 +99,24 @@ export const acquire = (
   restore: Restore,
   attempt?: string
 ): Effect.Effect<Held, CreateError> =>
-  Effect.suspend(() => {
+  Effect.withFiberRuntime((caller) => {
+    const { launch } = cycles.settler
     let abandoned = false
     let answer: Exit.Exit<Held, CreateError> | undefined
-    let answered: ((exit: Exit.Exit<Held, CreateError>) => void) | undefined
-    const late = (exit: Exit.Exit<Held, CreateError>): Effect.Effect<void> =>
-      Exit.isSuccess(exit) ? giveBack(cycles, exit.value.id) : Effect.void
-    const exchange = create(cycles, request, attempt).pipe(
-      Effect.onExit((exit) => {
-        if (abandoned) return late(exit)
-        answer = exit
-        answered?.(exit)
-        return Effect.void
-      }),
-      Effect.catchAllCause((cause) => Cause.isDie(cause) ? Effect.logDebug(cause) : Effect.void),
-      Effect.asVoid
-    )
-    const awaited = Effect.async<Held, CreateError>((resume) => {
-      if (answer === undefined) answered = resume
-      else resume(answer)
-    })
-    return Effect.zipRight(cycles.settler.submit(exchange), restore(awaited)).pipe(
-      Effect.onInterrupt(() => {
-        abandoned = true
-        return answer === undefined ? Effect.void : cycles.settler.submit(late(answer))
+    const late = (exit: Exit.Exit<Held, CreateError>): void => {
+      if (Exit.isSuccess(exit)) launch(caller, giveBack(cycles, exit.value.id))
+    }
+    const job = launch(caller, Effect.exit(create(cycles, request, attempt)))
+    const awaited = Effect.async<Held, CreateError>((resume) =>
+      job.addObserver((exit) => {
+        answer = Exit.flatten(exit)
+        if (abandoned) late(answer)
+        else resume(answer)
       })
     )
+    return Effect.catchAllCause(restore(awaited), (cause) => {
+      abandoned = true
+      if (answer !== undefined) late(answer)
+      return Effect.failCause(cause)
+    })
   })

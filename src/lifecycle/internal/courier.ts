@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Client } from "../../client/Client.js"
 import type { CommitError, EventError } from "../../protocol/CyclesError.js"
+import type { CommitRequest } from "../../protocol/Reservation.js"
 import type { Entry, JournalError, Store } from "../Journal.js"
 import { next } from "../SettlementPlan.js"
 import { logs } from "./held.js"
@@ -34,15 +35,18 @@ const journaled = (entry: Entry, write: Effect.Effect<void, JournalError>): Effe
         Effect.annotateLogs({ ...logs, reservation: entry.reservationId, reason, detail })
       ))
 
-/** An entry on its way: each attempt leaves it recorded, kept, dead, or fails with an error that leaves it open. */
-export const courier = (client: Client, store: Store, first: Entry) => {
+/**
+ * An entry on its way: each attempt leaves it recorded, kept, dead, or fails with an error that leaves it open. `known` is the request of
+ * an entry that this process has just made.
+ */
+export const courier = (client: Client, store: Store, first: Entry, known?: CommitRequest) => {
   let entry = first
   const keep = (next: Entry) => {
     entry = next
     return journaled(entry, store.put(next))
   }
   const attempt = (isFirst: boolean): Effect.Effect<Done, CommitError | EventError> =>
-    Effect.suspend(() => send(client, entry)).pipe(
+    Effect.suspend(() => send(client, entry, known)).pipe(
       Effect.matchEffect({
         onSuccess: (recorded) =>
           Effect.as(journaled(entry, store.remove(entry.reservationId)), { _tag: "Recorded", recorded } as const),

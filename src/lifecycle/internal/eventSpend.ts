@@ -1,7 +1,7 @@
 /**
  * Spend of work that had no hold at the authority, recorded as an event: in the journal first, repeated with one key, once.
  */
-import type * as Deferred from "effect/Deferred"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Idempotency from "../../protocol/Idempotency.js"
 import type { ReservationId } from "../../protocol/Reservation.js"
@@ -9,7 +9,7 @@ import type { CreateRequest } from "../../protocol/Reservation.js"
 import type { Service } from "../Cycles.js"
 import { Settlement, type Spend } from "../Settlement.js"
 import { logs } from "./held.js"
-import { stays } from "./local.js"
+import type { Outcome } from "./outcome.js"
 import { eventEntry } from "./record.js"
 
 /** Whose spend it is. `id` names it in the journal. */
@@ -21,11 +21,11 @@ export const recordAsEvent = (
   { config, settlements }: Service,
   { action, id, subject }: Spender,
   { actual, metadata, metrics, source }: Spend,
-  final: Deferred.Deferred<Settlement>
+  final: Outcome<Settlement>
 ): Effect.Effect<Settlement> =>
-  Effect.flatMap(Idempotency.fresh, (idempotencyKey) => {
+  Effect.flatMap(Effect.all([Idempotency.fresh, Clock.currentTimeMillis]), ([idempotencyKey, nowMs]) => {
     const entry = (metadata: Spend["metadata"], metrics: Spend["metrics"] | undefined) =>
-      eventEntry(config.baseUrl, id, { idempotencyKey, subject, action, actual, metrics, metadata })
+      eventEntry(config.baseUrl, id, { idempotencyKey, subject, action, actual, metrics, metadata }, nowMs)
     return entry(metadata, metrics).pipe(
       Effect.catchAll((error) =>
         Effect.logWarning("Metrics or metadata cannot be sent: the spend is recorded without them").pipe(
@@ -43,7 +43,7 @@ export const recordAsEvent = (
               error: error._tag,
               detail: error.message
             }),
-            Effect.zipRight(stays(final, Settlement.Rejected({ reservationId: id, actual, source, error })))
+            Effect.zipRight(final.succeed(Settlement.Rejected({ reservationId: id, actual, source, error })))
           ),
         onSuccess: (entry) => settlements.record(entry, actual, source, final)
       })

@@ -1,12 +1,11 @@
 /**
  * The handle of a hold, whoever holds it: the authority, the hold around it, or nobody. It is settled once.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberId from "effect/FiberId"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { monotonicNanos } from "../../client/internal/monotonic.js"
+import { clockOf } from "../../client/internal/monotonic.js"
 import { Amount } from "../../protocol/Amount.js"
 import { ActualUnknown } from "../ActualUnknown.js"
 import type { LeaseHandle } from "../Lease.js"
@@ -17,6 +16,7 @@ import { UsageError } from "../UsageError.js"
 import type { Allocation } from "./allocation.js"
 import { type CommitOptions, completed, type Draft, empty, type Known, spentBy } from "./draft.js"
 import { logs } from "./held.js"
+import { Outcome } from "./outcome.js"
 
 /** What stands behind a handle. */
 export interface Backing {
@@ -38,12 +38,12 @@ export interface Backing {
   /** Records spend. `isCounted`: a hold around this one has counted it already. */
   readonly record: (
     spend: Settlement.Spend,
-    final: Deferred.Deferred<Settlement.Settlement>,
+    final: Outcome<Settlement.Settlement>,
     isCounted: boolean
   ) => Effect.Effect<Settlement.Settlement>
   readonly giveBack: (
     reason: string,
-    final: Deferred.Deferred<Settlement.Settlement>
+    final: Outcome<Settlement.Settlement>
   ) => Effect.Effect<Settlement.Settlement>
 }
 
@@ -69,8 +69,8 @@ const plus = (self: Amount, n: bigint): Amount =>
 class Hold {
   draft: Draft = empty
   #claimed = false
-  #first: Deferred.Deferred<Settlement.Settlement> | undefined
-  #final: Deferred.Deferred<Settlement.Settlement> | undefined
+  #first: Outcome<Settlement.Settlement> | undefined
+  #final: Outcome<Settlement.Settlement> | undefined
   readonly backing: Backing
   readonly allocation: Allocation
   readonly opened: bigint
@@ -83,23 +83,28 @@ class Hold {
 
   /** Gets the settlement of the first end. */
   get first() {
-    return this.#first ??= Deferred.unsafeMake<Settlement.Settlement>(FiberId.none)
+    return this.#first ??= new Outcome<Settlement.Settlement>()
   }
 
   /** Gets the settlement that stays. */
   get final() {
-    return this.#final ??= Deferred.unsafeMake<Settlement.Settlement>(FiberId.none)
+    return this.#final ??= new Outcome<Settlement.Settlement>()
   }
 
   once(run: Effect.Effect<Settlement.Settlement>): Effect.Effect<Settlement.Settlement> {
     return Effect.uninterruptibleMask((restore) => {
-      if (this.#claimed) return restore(Deferred.await(this.first))
+      if (this.#claimed) return restore(this.first.await)
       this.#claimed = true
-      return Effect.onExit(
-        Effect.zipRight(this.backing.lease.end, run),
-        (exit) => Deferred.done(this.first, exit)
-      )
+      return Effect.matchCauseEffect(Effect.zipRight(this.backing.lease.end, run), {
+        onFailure: (cause) => this.#end(Exit.failCause(cause)),
+        onSuccess: (settlement) => this.#end(Exit.succeed(settlement))
+      })
     })
+  }
+
+  #end(exit: Exit.Exit<Settlement.Settlement>): Exit.Exit<Settlement.Settlement> {
+    this.first.set(exit)
+    return exit
   }
 
   amount(n: bigint): Amount {
@@ -125,7 +130,8 @@ class Hold {
 
   /** Records what the work itself used, and what its children did. */
   record(own: Amount, source: Settlement.ActualSource, more: CommitOptions = {}): Effect.Effect<Settlement.Settlement> {
-    return Effect.flatMap(monotonicNanos, (now) => {
+    return Effect.withFiberRuntime((fiber) => {
+      const now = clockOf(fiber).unsafeCurrentTimeNanos()
       const { allocation, backing, draft: { measured, metadata, metrics } } = this
       const { unit } = backing.facts.estimate
       this.use(own)
@@ -175,7 +181,7 @@ class Hold {
       })
       const end = Effect.suspend(() => {
         this.allocation.end(undefined)
-        return Effect.as(Deferred.succeed(this.final, settlement), settlement)
+        return this.final.succeed(settlement)
       })
       return Effect.map(this.once(end), (first) => Option.liftPredicate(error, () => first === settlement))
     })
@@ -299,7 +305,7 @@ class Handle implements Reservation {
   }
 
   get settlement(): Reservation["settlement"] {
-    return Effect.suspend(() => Deferred.await(this.#hold.final))
+    return Effect.suspend(() => this.#hold.final.await)
   }
 
   get remaining(): Reservation["remaining"] {
@@ -320,10 +326,10 @@ class Handle implements Reservation {
 }
 
 export const openOn = (backing: Backing, allocation: Allocation): Effect.Effect<Open> =>
-  Effect.map(monotonicNanos, (opened) => {
+  Effect.withFiberRuntime((fiber) => {
     allocation.holder = backing
-    const hold = new Hold(backing, allocation, opened)
-    return {
+    const hold = new Hold(backing, allocation, clockOf(fiber).unsafeCurrentTimeNanos())
+    return Effect.succeed({
       reservation: new Handle(hold),
       lease: backing.lease,
       succeed: (actual, usageMayBePart) => hold.succeed(actual, usageMayBePart),
@@ -334,5 +340,5 @@ export const openOn = (backing: Backing, allocation: Allocation): Effect.Effect<
         ),
       abandon: hold.abandon,
       fail: (reason) => hold.fail(reason)
-    }
+    })
   })

@@ -1,22 +1,17 @@
 /**
  * What holds that no authority knows have in common.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Amount } from "../../protocol/Amount.js"
 import * as Idempotency from "../../protocol/Idempotency.js"
 import { type CreateRequest, ReservationId } from "../../protocol/Reservation.js"
 import type { Lease, LeaseHandle } from "../Lease.js"
-import type { Settlement } from "../Settlement.js"
 import type { Backing } from "./handle.js"
 
 /** An id that no authority knows. */
 export const localId = (what: string): Effect.Effect<ReservationId> =>
   Effect.map(Idempotency.fresh, (key) => ReservationId.make(`effect-cycles-${what}-${key}`.slice(0, 128)))
-
-export const stays = (final: Deferred.Deferred<Settlement>, settlement: Settlement): Effect.Effect<Settlement> =>
-  Effect.as(Deferred.succeed(final, settlement), settlement)
 
 const forever: Lease = { expiresAt: Option.none(), lead: Option.none() }
 

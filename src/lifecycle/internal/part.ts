@@ -10,7 +10,7 @@ import { Settlement } from "../Settlement.js"
 import type { Allocation, Holder } from "./allocation.js"
 import { recordAsEvent } from "./eventSpend.js"
 import { type Backing, type Open, openOn } from "./handle.js"
-import { localId, stays } from "./local.js"
+import { localId } from "./local.js"
 
 /** `reserved` is what was set aside for it: nothing when it takes as it goes. */
 export interface Part extends Pick<CreateRequest, "estimate" | "subject" | "action"> {
@@ -29,9 +29,7 @@ export const openPart = (
     const { amount, unit } = reserved
     const record: Backing["record"] = (spend, final, isCounted) =>
       isCounted || !isLedgered
-        ? stays(
-          final,
-          Settlement.Committed({
+        ? final.succeed(Settlement.Committed({
             reservationId: id,
             actual: spend.actual,
             charged: spend.actual,
@@ -60,7 +58,7 @@ export const openPart = (
       onRejected: "deadLetter",
       record,
       giveBack: (reason, final) =>
-        stays(final, Settlement.Released({ reservationId: id, released: reserved, reason, balances: [] }))
+        final.succeed(Settlement.Released({ reservationId: id, released: reserved, reason, balances: [] }))
     }
     return openOn(backing, allocation)
   })

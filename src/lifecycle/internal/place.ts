@@ -88,17 +88,14 @@ const taken = (place: Place, entered?: Gate) => ({
   }
 })
 
-/** To be called in an uninterruptible region: whoever gets a place ends its allocation. A role makes it no step, and no nested guard. */
-export const takePlace = (
+/** A place inside the work or the cap of another reservation. */
+const inside = (
   cycles: Service,
-  outer: Option.Option<Reservation>,
+  around: Allocation,
   estimate: Amount,
-  nested: Nested | undefined,
-  role?: Role
+  nested: Nested | undefined
 ): Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> =>
   Effect.gen(function*() {
-    const around = Option.getOrUndefined(outer)?.allocation
-    if (around === undefined || role !== undefined) return taken(yield* underCap(around, estimate, role))
     const isInWork = around.kind === "guard"
     if (isInWork && nested === "forbid") {
       return yield* new NestedForbidden({ reservationId: around.holder!.facts.id })
@@ -114,3 +111,17 @@ export const takePlace = (
     }
     return taken(place, around.gate)
   })
+
+/** To be called in an uninterruptible region: whoever gets a place ends its allocation. A role makes it no step, and no nested guard. */
+export const takePlace = (
+  cycles: Service,
+  outer: Option.Option<Reservation>,
+  estimate: Amount,
+  nested: Nested | undefined,
+  role?: Role
+): Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> => {
+  const around = Option.getOrUndefined(outer)?.allocation
+  return around === undefined || role !== undefined
+    ? Effect.map(underCap(around, estimate, role), (place) => taken(place))
+    : inside(cycles, around, estimate, nested)
+}

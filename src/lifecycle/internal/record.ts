@@ -1,7 +1,6 @@
 /**
  * Spend as a journal entry, and an entry as a request: the bodies are literal, so what is sent after a restart is what was meant before.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -40,43 +39,47 @@ const nonEmpty = <A extends object>(map: A): A | undefined =>
 export const eventEntry = (
   baseUrl: string,
   reservationId: ReservationId,
-  request: EventRequest
-): Effect.Effect<Entry, InvalidInput> =>
-  Effect.gen(function*() {
-    const eventFallbackBody = yield* Either.mapLeft(encodeEvent(request), (error) => fromParseError(error, "event"))
-    const recordedAtMs = Math.floor(yield* Clock.currentTimeMillis)
-    return {
+  request: EventRequest,
+  nowMs: number
+): Either.Either<Entry, InvalidInput> =>
+  Either.mapBoth(encodeEvent(request), {
+    onLeft: (error) => fromParseError(error, "event"),
+    onRight: (eventFallbackBody): Entry => ({
       reservationId,
       baseUrl,
       mode: "event",
       commitBody: null,
       eventFallbackBody,
-      recordedAtMs,
+      recordedAtMs: Math.floor(nowMs),
       notBeforeMs: null
-    }
+    })
   })
 
+/** A commit, and how it is kept. */
+export interface Commitment {
+  readonly request: CommitRequest
+  readonly entry: Entry
+}
+
 /** The entry of a commit: the event that takes its place once the reservation has expired is in it from the start. */
-export const commitEntry = (
+export const commitment = (
   baseUrl: string,
-  { id, request }: Held,
+  { id, request: { action, subject } }: Held,
   { actual, metadata, metrics, onRejected }: Spend,
-  idempotencyKey: IdempotencyKey
-): Effect.Effect<Entry, InvalidInput> =>
-  Effect.gen(function*() {
-    const common = { idempotencyKey, actual, metrics: nonEmpty(metrics) }
-    const commitBody = yield* Either.mapLeft(
-      encodeCommit({ ...common, metadata: nonEmpty(metadata) }),
-      (error) => fromParseError(error, "commit")
-    )
-    const fallback = yield* eventEntry(baseUrl, id, {
-      ...common,
-      subject: request.subject,
-      action: request.action,
-      metadata: { ...metadata, recovered_reservation_id: id, recovery_reason: "commit_after_reservation_expired" }
-    })
-    return { ...fallback, mode: "commit", commitBody, ...(onRejected === "event" && { onRejected }) }
+  idempotencyKey: IdempotencyKey,
+  nowMs: number
+): Either.Either<Commitment, InvalidInput> => {
+  const common = { idempotencyKey, actual, metrics: nonEmpty(metrics) }
+  const request: CommitRequest = { ...common, metadata: nonEmpty(metadata) }
+  const commitBody = encodeCommit(request)
+  if (Either.isLeft(commitBody)) return Either.left(fromParseError(commitBody.left, "commit"))
+  const recovered = { recovered_reservation_id: id, recovery_reason: "commit_after_reservation_expired" }
+  const fallback = { ...common, subject, action, metadata: { ...metadata, ...recovered } }
+  return Either.map(eventEntry(baseUrl, id, fallback, nowMs), (event) => {
+    const entry: Entry = { ...event, mode: "commit", commitBody: commitBody.right }
+    return { request, entry: onRejected === "event" ? { ...entry, onRejected } : entry }
   })
+}
 
 const decodeAmount = Schema.decodeUnknownOption(Amount)
 
@@ -84,33 +87,35 @@ const decodeAmount = Schema.decodeUnknownOption(Amount)
 export const actualOf = ({ commitBody, eventFallbackBody, mode }: Entry): Option.Option<Amount> =>
   decodeAmount((mode === "commit" ? commitBody : eventFallbackBody)?.["actual"])
 
-/** Sends an entry once. What was written by other hands is decoded anew before it is sent. */
-export const send = (client: Client, entry: Entry): Effect.Effect<Recorded, CommitError | EventError> =>
-  Effect.gen(function*() {
-    if (entry.mode === "commit") {
-      const request = yield* Either.mapLeft(
-        decodeCommit(entry.commitBody),
-        (error) => fromParseError(error, "commit_body")
-      )
-      const { value } = yield* client.commitReservation(entry.reservationId, request)
-      return {
-        actual: request.actual,
+/**
+ * Sends an entry once. What was written by other hands is decoded anew before it is sent; `known` is the commit of an entry that this
+ * process has just made.
+ */
+export const send = (
+  client: Client,
+  { commitBody, eventFallbackBody, mode, reservationId }: Entry,
+  known?: CommitRequest
+): Effect.Effect<Recorded, CommitError | EventError> => {
+  if (mode === "commit") {
+    const request = known === undefined ? decodeCommit(commitBody) : Either.right(known)
+    return Either.isLeft(request)
+      ? Effect.fail(fromParseError(request.left, "commit_body"))
+      : Effect.map(client.commitReservation(reservationId, request.right), ({ value }) => ({
+        actual: request.right.actual,
         charged: value.charged,
         released: value.released,
         balances: Option.getOrElse(value.balances, () => []),
         via: "commit"
-      }
-    }
-    const request = yield* Either.mapLeft(
-      decodeEvent(entry.eventFallbackBody),
-      (error) => fromParseError(error, "event_fallback_body")
-    )
-    const { value } = yield* client.createEvent(request)
-    return {
-      actual: request.actual,
-      charged: Option.getOrElse(value.charged, () => request.actual),
+      }))
+  }
+  const request = decodeEvent(eventFallbackBody)
+  return Either.isLeft(request)
+    ? Effect.fail(fromParseError(request.left, "event_fallback_body"))
+    : Effect.map(client.createEvent(request.right), ({ value }) => ({
+      actual: request.right.actual,
+      charged: Option.getOrElse(value.charged, () => request.right.actual),
       released: Option.none(),
       balances: Option.getOrElse(value.balances, () => []),
       via: "event"
-    }
-  })
+    }))
+}
