@@ -58,7 +58,10 @@ const knownActual = function*<A, X, R>(
   const known = Effect.catchAllCause(
     Effect.map(result, Option.liftPredicate(isAmount)),
     (cause) =>
-      Effect.as(warn("The actual of guarded work could not be had: usage or the estimate is recorded", cause), Option.none())
+      Effect.as(
+        warn("The actual of guarded work could not be had: usage or the estimate is recorded", cause),
+        Option.none()
+      )
   )
   return yield* Effect.map(Effect.exit(restore(known)), Exit.getOrElse(Option.none))
 }

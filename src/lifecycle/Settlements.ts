@@ -115,8 +115,7 @@ export const make = (
     const permits = yield* Effect.makeSemaphore(32)
     const busy = new Set<string>()
 
-    const publish = (settlement: Settlement) =>
-      over ? Effect.void : Effect.asVoid(PubSub.publish(events, settlement))
+    const publish = (settlement: Settlement) => over ? Effect.void : Effect.asVoid(PubSub.publish(events, settlement))
 
     const stays = (settlement: Settlement, final: Outcome<Settlement>) =>
       Effect.suspend(() => {

@@ -1,8 +1,8 @@
 /**
  * Spend that had no reservation, recorded as durably as a commit.
  */
-import type * as DateTime from "effect/DateTime"
 import * as Clock from "effect/Clock"
+import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { Amount } from "../protocol/Amount.js"
 import * as Idempotency from "../protocol/Idempotency.js"

@@ -187,7 +187,9 @@ export const classify = <A>(
   const body = Json.parse(answer.text)
   if (Either.isLeft(body)) return unclear("the body is not JSON")
   const decoded = decode(body.right)
-  return Either.isRight(decoded) ? Either.right(decoded.right) : unclear(`the body is not the promised one at "/${decoded.left}"`)
+  return Either.isRight(decoded)
+    ? Either.right(decoded.right)
+    : unclear(`the body is not the promised one at "/${decoded.left}"`)
 }
 
 const codesIn = (cause: unknown, depth = 0): string => {

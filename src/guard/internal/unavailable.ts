@@ -99,8 +99,7 @@ const opened = (
       giveBack: (reason, final) =>
         Effect.suspend(() => {
           grant.spend(undefined)
-          return final.succeed(Settlement.Released({ reservationId: id, released: estimate, reason, balances: [] })
-          )
+          return final.succeed(Settlement.Released({ reservationId: id, released: estimate, reason, balances: [] }))
         })
     }
   })

@@ -144,12 +144,11 @@ const watching = <E, R>(options: WatchOptions<E, R>, restore: Restore): Effect.E
         Effect.zipRight(
           tell(Option.none()),
           final.succeed(Settlement.Released({
-              reservationId: id,
-              released: Amount.zero(request.estimate.unit),
-              reason,
-              balances: []
-            })
-          )
+            reservationId: id,
+            released: Amount.zero(request.estimate.unit),
+            reason,
+            balances: []
+          }))
         )
     }
     const allocation = new Allocation(request.estimate, { kind: "shadow", cap: outer?.cap, gate: outer?.gate })

@@ -30,18 +30,17 @@ export const openPart = (
     const record: Backing["record"] = (spend, final, isCounted) =>
       isCounted || !isLedgered
         ? final.succeed(Settlement.Committed({
-            reservationId: id,
-            actual: spend.actual,
-            charged: spend.actual,
-            released: Option.liftPredicate(
-              new Amount({ unit, amount: amount > spend.actual.amount ? amount - spend.actual.amount : 0n }),
-              (rest) => rest.amount > 0n
-            ),
-            balances: [],
-            source: spend.source,
-            via: "parent"
-          })
-        )
+          reservationId: id,
+          actual: spend.actual,
+          charged: spend.actual,
+          released: Option.liftPredicate(
+            new Amount({ unit, amount: amount > spend.actual.amount ? amount - spend.actual.amount : 0n }),
+            (rest) => rest.amount > 0n
+          ),
+          balances: [],
+          source: spend.source,
+          via: "parent"
+        }))
         : recordAsEvent(cycles, { id, subject, action }, {
           ...spend,
           metadata: { ...spend.metadata, recovered_reservation_id: facts.id, recovery_reason: "parent_settled" }
