@@ -92,7 +92,7 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
     /** Whether this is the first end. */
     const ends = (): boolean => {
       if (over) return false
-      stop?.()
+      stop()
       return over = true
     }
     const answered = ({ headers, status, text }: Raw): void => {
@@ -110,15 +110,13 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
     const failed = (cause: Cause.Cause<unknown>): void => {
       if (ends()) onFailure(Effect.failCause(Cause.map(cause, (cause) => transport(operation, host, cause))))
     }
-    let stop: (() => void) | undefined
-    const headers = headersOf(outgoing, key, traceHeader(caller))
-    const end = carry({ method, origin, path: `${base}${path}${search}`, headers, body }, caller, answered, failed)
-    if (over) return () => {}
-    stop = timer(caller, () => {
+    const stop = timer(caller, () => {
       if (!ends()) return
       onFailure(late(operation))
       end()
     })
+    const headers = headersOf(outgoing, key, traceHeader(caller))
+    const end = carry({ method, origin, path: `${base}${path}${search}`, headers, body }, caller, answered, failed)
     return () => {
       if (ends()) end()
     }

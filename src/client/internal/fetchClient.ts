@@ -122,21 +122,17 @@ const send: Wire<Fetched>["send"] = (request, { context, init }, onAnswer, onErr
 }
 
 /** Counts what is read; a length that was declared, of a body that is not compressed, needs no counting. */
-const readCounted = async ({ end, web }: Fetched, limit: number): Promise<string | undefined> => {
+const readCounted = ({ end, web }: Fetched, limit: number): Promise<string | undefined> => {
   const decoder = new TextDecoder()
   const reader = web.body?.getReader()
-  let size = 0
-  let text = ""
-  for (;;) {
-    const part = await reader?.read()
-    if (part?.value === undefined) return text + decoder.decode()
-    size += part.value.length
-    if (size > limit) {
+  const readOn = (text: string, size: number): Promise<string | undefined> | undefined =>
+    reader?.read().then(({ value: part }) => {
+      if (part === undefined) return text + decoder.decode()
+      if (size + part.length <= limit) return readOn(text + decoder.decode(part, { stream: true }), size + part.length)
       end()
       return undefined
-    }
-    text += decoder.decode(part.value, { stream: true })
-  }
+    })
+  return readOn("", 0) ?? Promise.resolve("")
 }
 
 const read: Wire<Fetched>["read"] = (answer, limit, onText, onError) => {
