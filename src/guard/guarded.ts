@@ -1,8 +1,10 @@
 /**
  * Work inside a budget: reserve, run, settle.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import type { YieldWrap } from "effect/Utils"
@@ -13,7 +15,7 @@ import * as Lease from "../lifecycle/Lease.js"
 import { Amount } from "../protocol/Amount.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 import type { CommonGuardOptions, GuardError } from "./GuardOptions.js"
-import { begin, type Obtain } from "./internal/session.js"
+import { begin, type Obtain, type Session } from "./internal/session.js"
 import { warn } from "./internal/warn.js"
 
 /**
@@ -66,36 +68,53 @@ const knownActual = function*<A, X, R>(
   return yield* Effect.map(Effect.exit(restore(known)), Exit.getOrElse(Option.none))
 }
 
-/** A guard that comes to its hold in a way of its own. */
+/** What follows the work, whose result stays. */
+const end = <A, E, E2, R2>(
+  session: Session<R2>,
+  exit: Exit.Exit<A, E>,
+  options: GuardOptions<A, E2, R2>,
+  restore: Restore
+): Effect.Effect<A, E | GuardError, R2> =>
+  Effect.gen(function*() {
+    const { open } = session
+    const known = Exit.isSuccess(exit) ? yield* knownActual(options.actual, exit.value, restore) : undefined
+    const strict = options.whenActualUnknown === "fail"
+    const unknown = strict && known !== undefined && Option.isNone(known) ? yield* open.abandon : Option.none()
+    yield* session.settle(
+      known === undefined
+        ? open.fail("guarded_method_failed")
+        : open.succeed(known, options.actual !== undefined && !strict)
+    )
+    if (Option.isSome(unknown)) return yield* unknown.value
+    yield* session.finalize
+    return yield* exit
+  })
+
+/**
+ * A guard that comes to its hold in a way of its own. While the work runs, its fiber keeps one frame of the guard, and the context is set and
+ * set back instead of being provided: of ten thousand calls that wait for their model, each object counts.
+ */
 export const guardedBy = <A, E, R, E2, R2>(
   self: Effect.Effect<A, E, R>,
   options: GuardOptions<A, E2, R2>,
   by?: Obtain
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const { abandon, fail, finalize, lease, policy, reservation, settle, succeed } = yield* begin(
-        options,
-        restore,
-        by
-      )
-      const exit = yield* Effect.exit(
-        restore(Lease.whileHeld(lease, policy)(Effect.provideService(self, CurrentReservation, reservation)))
-      )
-      const known = Exit.isSuccess(exit) ? yield* knownActual(options.actual, exit.value, restore) : undefined
-      const strict = options.whenActualUnknown === "fail"
-      const unknown = strict && known !== undefined && Option.isNone(known)
-        ? yield* abandon
-        : Option.none()
-      yield* settle(
-        known === undefined
-          ? fail("guarded_method_failed")
-          : succeed(known, options.actual !== undefined && !strict)
-      )
-      if (Option.isSome(unknown)) return yield* unknown.value
-      yield* finalize
-      return yield* exit
-    })
+    Effect.flatMap(begin(options, restore, by), (session) =>
+      Effect.withFiberRuntime<A, E | GuardError, Exclude<R, CurrentReservation> | R2>(({ currentContext: outside }) => {
+        const { lease, reservation } = session.open
+        const leave = (exit: Exit.Exit<A, E | Lease.LeaseLost>) =>
+          Effect.zipRight(FiberRef.set(FiberRef.currentContext, outside), end(session, exit, options, restore))
+        // The context that is set has it.
+        const work = self as Effect.Effect<A, E, Exclude<R, CurrentReservation>>
+        return Effect.zipRight(
+          FiberRef.set(FiberRef.currentContext, Context.add(outside, CurrentReservation, reservation)),
+          Effect.matchCauseEffect(restore(Lease.whileHeld(lease, session.policy)(work)), {
+            onFailure: (cause) => leave(Exit.failCause(cause)),
+            onSuccess: (value) => leave(Exit.succeed(value))
+          })
+        )
+      }))
   ).pipe(Telemetry.spanned(Telemetry.guardSpan, {}))
 
 /**
@@ -111,7 +130,8 @@ export const guardedBy = <A, E, R, E2, R2>(
  * @example
  * ```ts
  * import { Amount, guarded } from "effect-cycles"
- * import * as Effect from "effect/Effect"
+ * import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
  *
  * const answer = Effect.succeed({ text: "42", cost: Amount.usd("0.0021") }).pipe(
  *   guarded({

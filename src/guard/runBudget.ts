@@ -214,13 +214,13 @@ const make = <E, R>(
         (bounds) => watch(bounds, outer?.gate)
       )
       const role = { gate, onChange }
-      const open: Effect.Effect<Open, E | ReserveError, R | Cycles> = options.backing === "local"
+      const obtain: Effect.Effect<Open, E | ReserveError, R | Cycles> = options.backing === "local"
         ? openLocal(options, role, outer)
         : acquireOpen({ ...options, estimate: options.limit }, restore, undefined, { ...role, kind: "backed" })
-      const { fail, reservation } = yield* open
-      yield* Effect.addFinalizer(() => Effect.zipRight(fail("run_ended"), end))
-      return Context.make(CurrentRun, run(reservation.allocation)).pipe(
-        Context.add(CurrentReservation, reservation)
+      const open = yield* obtain
+      yield* Effect.addFinalizer(() => Effect.zipRight(open.fail("run_ended"), end))
+      return Context.make(CurrentRun, run(open.reservation.allocation)).pipe(
+        Context.add(CurrentReservation, open.reservation)
       )
     })
   )

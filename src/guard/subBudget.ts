@@ -47,14 +47,14 @@ export const subBudget = (
       const { action, allocation: outer, subject } = yield* CurrentReservation
       const kind = kindOf(outer.kind)
       const allocation = yield* draw(outer, amount, { kind })
-      const { fail, reservation } = yield* openPart(
+      const part = yield* openPart(
         cycles,
         { estimate: amount, reserved: amount, subject, action },
         outer.holder!,
         allocation,
         kind === "backed"
       )
-      yield* Effect.addFinalizer(() => fail("sub_budget_ended"))
-      return reservation
+      yield* Effect.addFinalizer(() => part.fail("sub_budget_ended"))
+      return part.reservation
     }))
   )

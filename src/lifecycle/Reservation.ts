@@ -171,10 +171,10 @@ export const reserve = <E = never, R = never>(
 ): Effect.Effect<Reservation, E | ReserveError, R | Cycles | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const { fail, reservation } = yield* acquireOpen(options, restore)
+      const open = yield* acquireOpen(options, restore)
       yield* Effect.addFinalizer((exit) =>
-        fail(Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? "stream_failed" : "stream_aborted")
+        open.fail(Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? "stream_failed" : "stream_aborted")
       )
-      return reservation
+      return open.reservation
     })
   )

@@ -20,9 +20,9 @@ import * as Idempotency from "../protocol/Idempotency.js"
 import type { CommitRequest, ReservationId } from "../protocol/Reservation.js"
 import { backoff, retryAfter } from "./internal/backoff.js"
 import { courier, type Done } from "./internal/courier.js"
-import { type Held, logs } from "./internal/held.js"
+import { logs } from "./internal/held.js"
 import { Outcome } from "./internal/outcome.js"
-import { actualOf, commitment } from "./internal/record.js"
+import { actualOf, commitment, type Spender } from "./internal/record.js"
 import { replay } from "./internal/replay.js"
 import type { Entry, Store } from "./Journal.js"
 import { type ActualSource, Settlement, type Spend } from "./Settlement.js"
@@ -36,7 +36,7 @@ import type { Settler } from "./Settler.js"
  */
 export interface Settlements {
   /** Commits known spend. The answer comes after the first attempt; `final` gets the settlement that stays. */
-  readonly commit: (held: Held, spend: Spend, final: Outcome<Settlement>) => Effect.Effect<Settlement>
+  readonly commit: (by: Spender, spend: Spend, final: Outcome<Settlement>) => Effect.Effect<Settlement>
   /** Records an entry that is not a commit of ours: an event. `final` gets the settlement that stays. */
   readonly record: (
     entry: Entry,
@@ -190,16 +190,16 @@ export const make = (
         })
       })
 
-    const commit: Settlements["commit"] = (held, spend, final) =>
+    const commit: Settlements["commit"] = (by, spend, final) =>
       Effect.flatMap(Idempotency.fresh, (key) =>
         Effect.withFiberRuntime((fiber) => {
           const nowMs = clockOf(fiber).unsafeCurrentTimeMillis()
-          const about = { reservationId: held.id, actual: spend.actual, source: spend.source }
-          const made = commitment(config.baseUrl, held, spend, key, nowMs)
+          const about = { reservationId: by.id, actual: spend.actual, source: spend.source }
+          const made = commitment(config.baseUrl, by, spend, key, nowMs)
           if (Either.isRight(made)) return settle(made.right.entry, about, final, made.right.request)
-          const bare = commitment(config.baseUrl, held, { ...spend, metrics: {}, metadata: {} }, key, nowMs)
+          const bare = commitment(config.baseUrl, by, { ...spend, metrics: {}, metadata: {} }, key, nowMs)
           return Effect.zipRight(
-            warn("Metrics or metadata cannot be sent: the spend is recorded without them", held.id, made.left),
+            warn("Metrics or metadata cannot be sent: the spend is recorded without them", by.id, made.left),
             Either.isRight(bare)
               ? settle(bare.right.entry, about, final, bare.right.request)
               : Effect.flatMap(

@@ -15,21 +15,6 @@ import type { CommonGuardOptions, HoldError } from "../GuardOptions.js"
 import { obtain } from "./obtain.js"
 import { warn } from "./warn.js"
 
-export interface Session<R> extends Open {
-  readonly policy: LeasePolicy
-  readonly settler: Settler
-  /** Runs a settlement and shows it to `onSettled`; in the background where the options say so. Never fails. */
-  readonly settle: (settlement: Effect.Effect<Settlement>) => Effect.Effect<void, never, R>
-  /** After the settlement: fails with the loss of the lease where the policy says so. */
-  readonly finalize: Effect.Effect<void, LeaseLost>
-}
-
-/** How a guard comes to its hold. */
-export type Obtain = <E, R>(
-  options: CommonGuardOptions<E, R>,
-  restore: Restore
-) => Effect.Effect<Open, E | HoldError, R | Cycles>
-
 /** The work is done, its settlement is not: an `onSettled` that fails changes nothing. */
 const shown = <E, R>(
   settlement: Effect.Effect<Settlement>,
@@ -46,35 +31,59 @@ const shown = <E, R>(
     Effect.catchAllCause((cause) => warn("onSettled failed", cause))
   )
 
+/** A reservation of a guard. Of ten thousand open ones each object counts. */
+export class Session<R> {
+  readonly open: Open
+  readonly settler: Settler
+  readonly #options: CommonGuardOptions<unknown, R>
+
+  constructor(open: Open, settler: Settler, options: CommonGuardOptions<unknown, R>) {
+    this.open = open
+    this.settler = settler
+    this.#options = options
+  }
+
+  get policy(): LeasePolicy {
+    return this.#options.onLeaseLost ?? "warn"
+  }
+
+  /** Runs a settlement and shows it to `onSettled`; in the background where the options say so. Never fails. */
+  settle(settlement: Effect.Effect<Settlement>): Effect.Effect<void, never, R> {
+    const seen = shown(settlement, this.open.reservation, this.#options)
+    return this.#options.settle === "background"
+      ? Effect.flatMap(Effect.context<R>(), (context) => this.settler.submit(Effect.provide(seen, context)))
+      : seen
+  }
+
+  /** After the settlement: fails with the loss of the lease where the policy says so. */
+  get finalize(): Effect.Effect<void, LeaseLost> {
+    return this.policy === "failOnFinalize"
+      ? Effect.flatMap(this.open.lease.lost, Option.getOrElse(() => Effect.void))
+      : Effect.void
+  }
+}
+
+/** How a guard comes to its hold. */
+export type Obtain = <E, R>(
+  options: CommonGuardOptions<E, R>,
+  restore: Restore
+) => Effect.Effect<Open, E | HoldError, R | Cycles>
+
 /** Reserves. To be called in an uninterruptible region, with its `restore`; whoever calls this settles. */
 export const begin = <E, R>(
   options: CommonGuardOptions<E, R>,
   restore: Restore,
   by: Obtain = obtain
 ): Effect.Effect<Session<R>, E | HoldError, R | Cycles> =>
-  Effect.gen(function*() {
-    const { settler } = yield* Cycles
-    const open = yield* by(options, restore)
-    const { lease, reservation } = open
-    yield* Telemetry.annotate(() => ({
-      [Telemetry.attributes.reservation]: reservation.id,
-      [Telemetry.attributes.decision]: reservation.decision,
-      [Telemetry.attributes.unit]: reservation.estimate.unit,
-      [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
-    }))
-    const policy = options.onLeaseLost ?? "warn"
-    return {
-      ...open,
-      policy,
-      settler,
-      settle: (settlement) => {
-        const seen = shown(settlement, reservation, options)
-        return options.settle === "background"
-          ? Effect.flatMap(Effect.context<R>(), (context) => settler.submit(Effect.provide(seen, context)))
-          : seen
-      },
-      finalize: policy === "failOnFinalize"
-        ? Effect.flatMap(lease.lost, Option.getOrElse(() => Effect.void))
-        : Effect.void
-    }
-  })
+  Effect.flatMap(Cycles, ({ settler }) =>
+    Effect.flatMap(by(options, restore), (open) =>
+      Effect.withFiberRuntime((fiber) => {
+        const { reservation } = open
+        Telemetry.mark(fiber, () => ({
+          [Telemetry.attributes.reservation]: reservation.id,
+          [Telemetry.attributes.decision]: reservation.decision,
+          [Telemetry.attributes.unit]: reservation.estimate.unit,
+          [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
+        }))
+        return Effect.succeed(new Session(open, settler, options))
+      })))

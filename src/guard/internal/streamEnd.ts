@@ -59,14 +59,14 @@ export const ending = <A, E, E2, R, R2>(
   { atMost, within }: Bounds,
   detached: Detached<A, E, R2> | undefined
 ): Ending<R | R2> => {
-  const { reservation, settler } = session
+  const { open, settler } = session
   let ended = false
 
   const measured = (end: string, reading: Reading, metadata: Readonly<Record<string, unknown>>) =>
     Effect.all([
       tally.count,
       Effect.annotateCurrentSpan(Telemetry.attributes.streamEnd, end),
-      session.measured(reading._tag === "Absent" ? Option.none() : Option.some(reading), {
+      open.measured(reading._tag === "Absent" ? Option.none() : Option.some(reading), {
         metrics: tally.metrics(),
         metadata
       })
@@ -77,8 +77,8 @@ export const ending = <A, E, E2, R, R2>(
     Effect.gen(function*() {
       yield* measured(end, reading, metadata)
       const strict = options.whenActualUnknown === "fail"
-      const unknown = strict && reading._tag === "Absent" ? yield* session.abandon : Option.none()
-      yield* session.settle(session.succeed(Option.none(), reading._tag === "Partial" && !strict))
+      const unknown = strict && reading._tag === "Absent" ? yield* open.abandon : Option.none()
+      yield* session.settle(open.succeed(Option.none(), reading._tag === "Partial" && !strict))
       if (Option.isSome(unknown)) return yield* unknown.value
     })
 
@@ -86,18 +86,18 @@ export const ending = <A, E, E2, R, R2>(
     Effect.gen(function*() {
       const reading = yield* tally.read(false)
       yield* measured(end, reading, { stream_end: end })
-      if (tally.any()) yield* reservation.markDispatched()
+      if (tally.any()) yield* open.reservation.markDispatched()
       yield* session.settle(
         reading._tag === "Final"
-          ? session.succeed(Option.none(), false)
-          : session.fail(end === "failed" ? "stream_failed" : "stream_aborted")
+          ? open.succeed(Option.none(), false)
+          : open.fail(end === "failed" ? "stream_failed" : "stream_aborted")
       )
     })
 
   const release = (end: EarlyEnd) =>
     Effect.zipRight(
       measured(end, Reading.Absent(), {}),
-      session.settle(reservation.release(end === "failed" ? "stream_failed" : "stream_aborted"))
+      session.settle(open.reservation.release(end === "failed" ? "stream_failed" : "stream_aborted"))
     )
 
   /** Runs in the background: what reads the stream can be interrupted, what settles cannot. */

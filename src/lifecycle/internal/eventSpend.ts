@@ -10,12 +10,7 @@ import type { Service } from "../Cycles.js"
 import { Settlement, type Spend } from "../Settlement.js"
 import { logs } from "./held.js"
 import type { Outcome } from "./outcome.js"
-import { eventEntry } from "./record.js"
-
-/** Whose spend it is. `id` names it in the journal. */
-export interface Spender extends Pick<CreateRequest, "subject" | "action"> {
-  readonly id: ReservationId
-}
+import { eventEntry, type Spender } from "./record.js"
 
 export const recordAsEvent = (
   { config, settlements }: Service,

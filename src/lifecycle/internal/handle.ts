@@ -36,15 +36,12 @@ export interface Backing {
   readonly lease: LeaseHandle
   readonly onRejected: "deadLetter" | "event"
   /** Records spend. `isCounted`: a hold around this one has counted it already. */
-  readonly record: (
+  record(
     spend: Settlement.Spend,
     final: Outcome<Settlement.Settlement>,
     isCounted: boolean
-  ) => Effect.Effect<Settlement.Settlement>
-  readonly giveBack: (
-    reason: string,
-    final: Outcome<Settlement.Settlement>
-  ) => Effect.Effect<Settlement.Settlement>
+  ): Effect.Effect<Settlement.Settlement>
+  giveBack(reason: string, final: Outcome<Settlement.Settlement>): Effect.Effect<Settlement.Settlement>
 }
 
 /** A handle, and the settlement by the end of the work, for the guard. */
@@ -52,13 +49,13 @@ export interface Open {
   readonly reservation: Reservation
   readonly lease: LeaseHandle
   /** Ends the work with a given actual, else the recorded usage, else the estimate. */
-  readonly succeed: (actual: Option.Option<Amount>, usageMayBePart: boolean) => Effect.Effect<Settlement.Settlement>
+  succeed(actual: Option.Option<Amount>, usageMayBePart: boolean): Effect.Effect<Settlement.Settlement>
   /** Ends work of which nothing is known without sending anything. `None`: usage was recorded, or it is settled already. */
   readonly abandon: Effect.Effect<Option.Option<ActualUnknown>>
   /** What the guard found out by itself: the usage takes the place of what was recorded, the rest completes it. */
-  readonly measured: (usage: Option.Option<Known>, more: CommitOptions) => Effect.Effect<void>
+  measured(usage: Option.Option<Known>, more: CommitOptions): Effect.Effect<void>
   /** Ends the work with the recorded usage, or what is spent at least once the request is out, else by giving the hold back. */
-  readonly fail: (reason: string) => Effect.Effect<Settlement.Settlement>
+  fail(reason: string): Effect.Effect<Settlement.Settlement>
 }
 
 /** Amounts beyond an int64 are none: the sum stays at the bound. */
@@ -66,7 +63,7 @@ const plus = (self: Amount, n: bigint): Amount =>
   Either.getOrElse(Amount.add(self, new Amount({ unit: self.unit, amount: n })), () => self)
 
 /** What the authority is told of the end, and the arithmetic of it. It is changed in place: of ten thousand open holds, each object counts. */
-class Hold {
+class Hold implements Open {
   draft: Draft = empty
   #claimed = false
   #first: Outcome<Settlement.Settlement> | undefined
@@ -74,11 +71,17 @@ class Hold {
   readonly backing: Backing
   readonly allocation: Allocation
   readonly opened: bigint
+  readonly reservation: Reservation
 
   constructor(backing: Backing, allocation: Allocation, opened: bigint) {
     this.backing = backing
     this.allocation = allocation
     this.opened = opened
+    this.reservation = new Handle(this)
+  }
+
+  get lease(): LeaseHandle {
+    return this.backing.lease
   }
 
   /** Gets the settlement of the first end. */
@@ -213,6 +216,13 @@ class Hold {
     )
   }
 
+  measured(usage: Option.Option<Known>, measured: CommitOptions): Effect.Effect<void> {
+    return Effect.zipRight(
+      this.remember({ measured }),
+      Option.match(usage, { onNone: () => Effect.void, onSome: (known) => this.setUsage(known) })
+    )
+  }
+
   succeed(actual: Option.Option<Amount>, usageMayBePart: boolean): Effect.Effect<Settlement.Settlement> {
     return this.once(Effect.suspend(() => {
       if (Option.isSome(actual)) return this.record(actual.value, "actual")
@@ -328,17 +338,5 @@ class Handle implements Reservation {
 export const openOn = (backing: Backing, allocation: Allocation): Effect.Effect<Open> =>
   Effect.withFiberRuntime((fiber) => {
     allocation.holder = backing
-    const hold = new Hold(backing, allocation, clockOf(fiber).unsafeCurrentTimeNanos())
-    return Effect.succeed({
-      reservation: new Handle(hold),
-      lease: backing.lease,
-      succeed: (actual, usageMayBePart) => hold.succeed(actual, usageMayBePart),
-      measured: (usage, measured) =>
-        Effect.zipRight(
-          hold.remember({ measured }),
-          Option.match(usage, { onNone: () => Effect.void, onSome: (known) => hold.setUsage(known) })
-        ),
-      abandon: hold.abandon,
-      fail: (reason) => hold.fail(reason)
-    })
+    return Effect.succeed(new Hold(backing, allocation, clockOf(fiber).unsafeCurrentTimeNanos()))
   })

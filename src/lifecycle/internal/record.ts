@@ -13,10 +13,9 @@ import { EventRequest } from "../../protocol/Event.js"
 import type { IdempotencyKey } from "../../protocol/Idempotency.js"
 import { decodeUnknownEither, encodeUnknownEither } from "../../protocol/internal/codec.js"
 import { fromParseError } from "../../protocol/internal/issue.js"
-import { CommitRequest, type ReservationId } from "../../protocol/Reservation.js"
+import { CommitRequest, type CreateRequest, type ReservationId } from "../../protocol/Reservation.js"
 import type { Entry } from "../Journal.js"
 import type { Spend } from "../Settlement.js"
-import type { Held } from "./held.js"
 
 /** What the ledger has. */
 export interface Recorded {
@@ -55,6 +54,11 @@ export const eventEntry = (
     })
   })
 
+/** Whose spend it is. `id` names it in the journal. */
+export interface Spender extends Pick<CreateRequest, "subject" | "action"> {
+  readonly id: ReservationId
+}
+
 /** A commit, and how it is kept. */
 export interface Commitment {
   readonly request: CommitRequest
@@ -64,7 +68,7 @@ export interface Commitment {
 /** The entry of a commit: the event that takes its place once the reservation has expired is in it from the start. */
 export const commitment = (
   baseUrl: string,
-  { id, request: { action, subject } }: Held,
+  { action, id, subject }: Spender,
   { actual, metadata, metrics, onRejected }: Spend,
   idempotencyKey: IdempotencyKey,
   nowMs: number
