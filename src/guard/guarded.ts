@@ -91,30 +91,39 @@ const end = <A, E, E2, R2>(
   })
 
 /**
- * A guard that comes to its hold in a way of its own. While the work runs, its fiber keeps one frame of the guard, and the context is set and
- * set back instead of being provided: of ten thousand calls that wait for their model, each object counts.
+ * The work, and what follows it. While the work runs, its fiber keeps one frame of this, and the context is set and set back instead of
+ * being provided: of ten thousand calls that wait for their model, each object counts.
  */
+const runIn = <A, E, R, E2, R2>(
+  session: Session<R2>,
+  self: Effect.Effect<A, E, R>,
+  options: GuardOptions<A, E2, R2>,
+  restore: Restore
+): Effect.Effect<A, E | GuardError, Exclude<R, CurrentReservation> | R2> =>
+  Effect.withFiberRuntime(({ currentContext: outside }) => {
+    const { lease, reservation } = session.open
+    const leave = (exit: Exit.Exit<A, E | Lease.LeaseLost>) =>
+      Effect.zipRight(FiberRef.set(FiberRef.currentContext, outside), end(session, exit, options, restore))
+    // The context that is set has it.
+    // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off
+    const work = self as Effect.Effect<A, E, Exclude<R, CurrentReservation>>
+    return Effect.zipRight(
+      FiberRef.set(FiberRef.currentContext, Context.add(outside, CurrentReservation, reservation)),
+      Effect.matchCauseEffect(restore(Lease.whileHeld(lease, session.policy)(work)), {
+        onFailure: (cause) => leave(Exit.failCause(cause)),
+        onSuccess: (value) => leave(Exit.succeed(value))
+      })
+    )
+  })
+
+/** A guard that comes to its hold in a way of its own. */
 export const guardedBy = <A, E, R, E2, R2>(
   self: Effect.Effect<A, E, R>,
   options: GuardOptions<A, E2, R2>,
   by?: Obtain
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(begin(options, restore, by), (session) =>
-      Effect.withFiberRuntime<A, E | GuardError, Exclude<R, CurrentReservation> | R2>(({ currentContext: outside }) => {
-        const { lease, reservation } = session.open
-        const leave = (exit: Exit.Exit<A, E | Lease.LeaseLost>) =>
-          Effect.zipRight(FiberRef.set(FiberRef.currentContext, outside), end(session, exit, options, restore))
-        // The context that is set has it.
-        const work = self as Effect.Effect<A, E, Exclude<R, CurrentReservation>>
-        return Effect.zipRight(
-          FiberRef.set(FiberRef.currentContext, Context.add(outside, CurrentReservation, reservation)),
-          Effect.matchCauseEffect(restore(Lease.whileHeld(lease, session.policy)(work)), {
-            onFailure: (cause) => leave(Exit.failCause(cause)),
-            onSuccess: (value) => leave(Exit.succeed(value))
-          })
-        )
-      }))
+    Effect.flatMap(begin(options, restore, by), (session) => runIn(session, self, options, restore))
   ).pipe(Telemetry.spanned(Telemetry.guardSpan, {}))
 
 /**

@@ -93,10 +93,11 @@ export const guardedStreamBy = <A, E, R, E2, R2>(
         const bounds = yield* by === undefined ? asked : Effect.orElse(asked, () => boundsOf())
         const session = yield* begin(options, restore, by)
         const tally = Tally.make(options.usage, yield* Effect.clock)
-        const body = (typeof source === "function" ? Stream.suspend(() => source(session.open.reservation)) : source).pipe(
-          Stream.mapChunks(tally.add),
-          Stream.provideService(CurrentReservation, session.open.reservation)
-        )
+        const body = (typeof source === "function" ? Stream.suspend(() => source(session.open.reservation)) : source)
+          .pipe(
+            Stream.mapChunks(tally.add),
+            Stream.provideService(CurrentReservation, session.open.reservation)
+          )
         const detached = drains(options) ? yield* Detached.make(body) : undefined
         const { complete, early } = ending(session, tally, options, bounds, detached)
         yield* Effect.addFinalizer(early)

@@ -75,15 +75,18 @@ export const begin = <E, R>(
   restore: Restore,
   by: Obtain = obtain
 ): Effect.Effect<Session<R>, E | HoldError, R | Cycles> =>
-  Effect.flatMap(Cycles, ({ settler }) =>
-    Effect.flatMap(by(options, restore), (open) =>
-      Effect.withFiberRuntime((fiber) => {
-        const { reservation } = open
-        Telemetry.mark(fiber, () => ({
-          [Telemetry.attributes.reservation]: reservation.id,
-          [Telemetry.attributes.decision]: reservation.decision,
-          [Telemetry.attributes.unit]: reservation.estimate.unit,
-          [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
+  Effect.flatMap(
+    Cycles,
+    ({ settler }) =>
+      Effect.flatMap(by(options, restore), (open) =>
+        Effect.withFiberRuntime((fiber) => {
+          const { reservation } = open
+          Telemetry.mark(fiber, () => ({
+            [Telemetry.attributes.reservation]: reservation.id,
+            [Telemetry.attributes.decision]: reservation.decision,
+            [Telemetry.attributes.unit]: reservation.estimate.unit,
+            [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
+          }))
+          return Effect.succeed(new Session(open, settler, options))
         }))
-        return Effect.succeed(new Session(open, settler, options))
-      })))
+  )

@@ -4,8 +4,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Idempotency from "../../protocol/Idempotency.js"
-import type { ReservationId } from "../../protocol/Reservation.js"
-import type { CreateRequest } from "../../protocol/Reservation.js"
 import type { Service } from "../Cycles.js"
 import { Settlement, type Spend } from "../Settlement.js"
 import { logs } from "./held.js"
