@@ -4,9 +4,12 @@ import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { baseUrl, desk, entry, idsOf, logged, nameOf, onDisk } from "./support/journal.js"
+import { baseUrl, current, desk, entry, idsOf, logged, nameOf, onDisk } from "./support/journal.js"
 
 const fileOf = (name: string) => fileURLToPath(new URL(`./support/${name}`, import.meta.url))
+
+/** How often the process is killed, each time at another moment. */
+const kills = Number(process.env["JOURNAL_KILLS"] ?? 2)
 
 /** A process of its own, with the lines it has written so far. */
 const start = (args: ReadonlyArray<string>) =>
@@ -51,13 +54,18 @@ describe("several processes", () => {
   it.live("a process that is killed has lost nothing that it was told is kept", () =>
     onDisk(Effect.gen(function*() {
       const { directory, names, store } = yield* desk()
-      const other = yield* start(["--import", "tsx", fileOf("journalChild.ts"), directory])
-      yield* Effect.repeat(Effect.sleep(5), { until: () => other.lines.length >= 100 })
-      other.child.kill("SIGKILL")
-      yield* other.ended
-      const [found, lines] = yield* logged(store.entries)
-      assert.includeMembers([...idsOf(found)], other.lines)
-      assert.deepStrictEqual(lines, [])
-      assert.deepStrictEqual((yield* names).filter((name) => !/\.(json|tmp)$/.test(name)), [])
-    })), 60_000)
+      for (let round = 0; round < kills; round++) {
+        const first = String(round * 1_000_000)
+        const other = yield* start(["--import", "tsx", fileOf("journalChild.ts"), directory, first, current.name])
+        const enough = 1 + Math.floor(Math.random() * 100)
+        yield* Effect.repeat(Effect.sleep(2), { until: () => other.lines.length >= enough })
+        other.child.kill("SIGKILL")
+        yield* other.ended
+        const [found, lines] = yield* logged(store.entries)
+        assert.includeMembers([...idsOf(found)], other.lines)
+        assert.deepStrictEqual(lines, [])
+        assert.deepStrictEqual((yield* names).filter((name) => !/\.(json|tmp)$/.test(name)), [])
+        yield* Effect.forEach(found, ({ reservationId }) => store.remove(reservationId), { concurrency: 16 })
+      }
+    })), 60_000 + kills * 5000)
 })

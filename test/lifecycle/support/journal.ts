@@ -68,7 +68,8 @@ export const temporary = Effect.flatMap(
 )
 
 /** Which implementation the suites run over. */
-export const current: { layerFiles: typeof Journal.layerFiles; disturbed: Disturbed } = {
+export const current: { name: "platform" | "node"; layerFiles: typeof Journal.layerFiles; disturbed: Disturbed } = {
+  name: "platform",
   layerFiles: Journal.layerFiles,
   disturbed: (fails, saw = () => {}) => {
     const strike = <A, E, R>(step: Step, real: Effect.Effect<A, E, R>) =>

@@ -1,5 +1,6 @@
 /**
- * A process that puts records p0, p1, … and says which are kept, until it is killed. Argument: the directory.
+ * A process that puts records p0, p1, … and says which are kept, until it is killed. Arguments: the directory, the number of
+ * the first record, and `node` for the disk of Node.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Effect from "effect/Effect"
@@ -7,10 +8,12 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { writeSync } from "node:fs"
 import * as Journal from "../../../src/lifecycle/Journal.js"
+import * as OnNode from "../../../src/node/internal/journalDisk.js"
 
 const baseUrl = "http://localhost:7878"
-const directory = process.argv[2] ?? ""
-let next = 0
+const [directory = "", first, disk] = process.argv.slice(2)
+const { layerFiles } = disk === "node" ? OnNode : Journal
+let next = Number(first)
 
 const one = (store: Journal.Store) =>
   Effect.suspend(() => {
@@ -35,6 +38,6 @@ const program = Effect.gen(function*() {
   yield* Effect.all(Array.from({ length: 8 }, () => Effect.forever(one(store))), { concurrency: "unbounded" })
 })
 
-const live = Layer.provide(Journal.layerFiles({ directory }), NodeContext.layer)
+const live = Layer.provide(layerFiles({ directory }), NodeContext.layer)
 
 Effect.runFork(Effect.scoped(Effect.provide(program, live)))

@@ -55,6 +55,7 @@ const disturb = (fails: (step: Step) => string | undefined, saw: (step: Step) =>
   }
 }
 
+current.name = "node"
 current.layerFiles = layerFiles
 current.disturbed = (fails, saw = () => {}) => (effect) =>
   Effect.zipRight(
