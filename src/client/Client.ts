@@ -7,6 +7,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Schema from "effect/Schema"
 import { Amount } from "../protocol/Amount.js"
 import { CyclesApi } from "../protocol/Api.js"
@@ -33,6 +34,7 @@ import * as Telemetry from "../protocol/Telemetry.js"
 import { type CyclesConfig, isCleartext } from "./CyclesConfig.js"
 import { type Answer, type Asked, classify, decoder, metaOf } from "./internal/classify.js"
 import { type Exchange, exchange } from "./internal/exchange.js"
+import { Handover } from "./internal/handover.js"
 import { type Endpoint, outgoing, requestIn } from "./internal/outgoing.js"
 
 /**
@@ -91,6 +93,20 @@ export interface Client {
   readonly getEvidenceJwks: () => Effect.Effect<Reply<EvidenceJwks>, CyclesError.OperationError<"getEvidenceJwks">>
 }
 
+/**
+ * A client that reserves for callers who may go away.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Detachable extends Client {
+  /** With a handover, a caller that is interrupted leaves the exchange to it instead of ending it. */
+  readonly createReservation: (
+    request: CreateRequest,
+    handover?: Handover<Reply<CreateResponse>, CyclesError.CreateError>
+  ) => Effect.Effect<Reply<CreateResponse>, CyclesError.CreateError>
+}
+
 const isAmount = (u: unknown): u is Amount => u instanceof Amount
 
 const amountIn = (request: unknown): Option.Option<Amount> => {
@@ -119,6 +135,11 @@ const warnDropped = (operation: string, dropped: ReadonlyArray<string>) =>
     Effect.annotateLogs({ package: "effect-cycles", module: "client", operation, members: dropped.join(", ") })
   )
 
+const handoverIn = (args: ReadonlyArray<unknown>): Handover<Reply<unknown>, CyclesError.CyclesError> | undefined => {
+  const last = args[args.length - 1]
+  return last instanceof Handover ? last : undefined
+}
+
 type Answered = Effect.Effect<Reply<unknown>, CyclesError.CyclesError>
 
 /** The method of one endpoint: `(id?, request?) => Effect<Reply, error>`. */
@@ -146,16 +167,21 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
   }
 
   const exchanged = (args: ReadonlyArray<unknown>): Answered =>
-    Effect.withFiberRuntime((caller) => {
+    Effect.withFiberRuntime((caller, { runtimeFlags }) => {
+      const handover = handoverIn(args)
+      handover?.begin()
+      const answered = (answer: Answered): Answered => handover?.answered(answer) ?? answer
       const encoded = encode(args)
-      if (Either.isLeft(encoded)) return Effect.fail(encoded.left)
-      return Effect.async((resume) => {
-        const end = send(encoded.right, caller, (answer) => {
+      if (Either.isLeft(encoded)) return answered(Effect.fail(encoded.left))
+      const begin = (resume: (answer: Answered) => void) =>
+        send(encoded.right, caller, (answer) => {
           Telemetry.update(caller, duration, answer.rttMs / 1000)
-          resume(Effect.suspend(() => replyOf(requestIn(args), answer)))
-        }, resume)
-        return Effect.sync(end)
-      })
+          resume(answered(Effect.suspend(() => replyOf(requestIn(args), answer))))
+        }, (failure) => resume(answered(failure)))
+      // Where nobody can end it, to say how would cost nine steps more.
+      return handover === undefined && RuntimeFlags.interruptible(runtimeFlags)
+        ? Effect.async((resume) => Effect.sync(begin(resume)))
+        : Effect.async((resume) => void begin(resume))
     })
 
   return (...args: ReadonlyArray<unknown>): Answered =>
@@ -176,7 +202,7 @@ const warnCleartext = (config: CyclesConfig) =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = (config: CyclesConfig): Effect.Effect<Client, never, HttpClient.HttpClient> =>
+export const make = (config: CyclesConfig): Effect.Effect<Detachable, never, HttpClient.HttpClient> =>
   Effect.gen(function*() {
     yield* warnCleartext(config)
     const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
@@ -188,5 +214,5 @@ export const make = (config: CyclesConfig): Effect.Effect<Client, never, HttpCli
         methods[endpoint.endpoint.name] = methodOf(endpoint, send)
       }
     })
-    return methods as unknown as Client
+    return methods as unknown as Detachable
   })

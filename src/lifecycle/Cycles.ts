@@ -27,7 +27,7 @@ import * as Settler from "./Settler.js"
  * @since 0.1.0
  * @category models
  */
-export interface Service extends Client.Client {
+export interface Service extends Client.Detachable {
   readonly config: CyclesConfig.CyclesConfig
   readonly settler: Settler.Settler
   readonly settlements: Settlements.Settlements

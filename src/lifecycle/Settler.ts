@@ -20,8 +20,6 @@ import * as Telemetry from "../protocol/Telemetry.js"
 export interface Settler {
   /** Starts a job on a fiber of the layer: the caller neither waits for it nor interrupts it. */
   readonly submit: (job: Effect.Effect<void>) => Effect.Effect<void>
-  /** Starts a job for `caller` as `submit` does, for whoever wants to see its end. When the layer has ended, nothing waits for it. */
-  readonly launch: <A>(caller: Fiber.RuntimeFiber<unknown, unknown>, job: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
   /**
    * As `submit`, unless so many jobs that were started this way are under way, or the layer has ended; says whether it was started. The
    * job cannot be interrupted but where it says so itself.
@@ -45,7 +43,7 @@ export const make = (
   { flushTimeout, waitUntil }: Pick<CyclesConfig, "flushTimeout" | "waitUntil">
 ): Effect.Effect<Settler, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const jobs = yield* FiberSet.make<unknown>()
+    const jobs = yield* FiberSet.make<void>()
     const closing = yield* Deferred.make<void>()
     let closed = false
     let limited = 0
@@ -67,23 +65,17 @@ export const make = (
     )
     let pending = 0
     const over = (): void => Telemetry.settlementPending.unsafeUpdate(--pending, [])
-    const launch: Settler["launch"] = (caller, job) => {
-      const fiber = startLike(caller, job)
-      if (closed) return fiber
-      FiberSet.unsafeAdd(jobs, fiber)
-      pending += 1
-      fiber.addObserver(over)
-      waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber)))
-      return fiber
-    }
     const start = (job: Effect.Effect<void>): Effect.Effect<void> =>
       Effect.withFiberRuntime((caller) => {
-        launch(caller, job)
+        const fiber = startLike(caller, job)
+        FiberSet.unsafeAdd(jobs, fiber)
+        pending += 1
+        fiber.addObserver(over)
+        waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber)))
         return Effect.void
       })
     return {
       submit: (job) => Effect.suspend(() => closed ? job : start(job)),
-      launch,
       submitAtMost: (limit, job) =>
         Effect.suspend(() => {
           if (closed || limited >= limit) return Effect.succeed(false)

@@ -14,6 +14,7 @@ import { InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import * as Json from "../../protocol/Json.js"
 import { levels } from "../../protocol/Subject.js"
 import type { Outgoing } from "./exchange.js"
+import { Handover } from "./handover.js"
 
 /** One endpoint of the Api value. */
 export type Endpoint = Parameters<Parameters<typeof HttpApi.reflect>[1]["onEndpoint"]>[0]
@@ -113,5 +114,8 @@ export const outgoing = (
   }
 }
 
-/** The request is the last argument. */
-export const requestIn = (args: ReadonlyArray<unknown>): unknown => args[args.length - 1]
+/** The request is the last argument, but for a handover. */
+export const requestIn = (args: ReadonlyArray<unknown>): unknown => {
+  const last = args[args.length - 1]
+  return last instanceof Handover ? args[args.length - 2] : last
+}

@@ -1,7 +1,9 @@
 /**
  * One timer for many waits of the same length.
  */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -56,6 +58,18 @@ const onClock = (clock: Clock.Clock, scheduler: Scheduler.Scheduler, durationMs:
   }
 }
 
+/** On the clock of the host, which is nearly every one, a timer of the host for each wait is cheaper than one that starts a fiber. */
+const onHost = (durationMs: number) => (ring: () => void) => {
+  // @effect-diagnostics-next-line globalTimers:off
+  const handle = setTimeout(ring, durationMs)
+  return () => clearTimeout(handle)
+}
+
+const hostClock = Context.get(DefaultServices.liveServices, Clock.Clock)
+
+/** What `setTimeout` can count. */
+const longestMs = 2 ** 31 - 1
+
 interface Known {
   readonly clock: Clock.Clock
   readonly scheduler: Scheduler.Scheduler
@@ -70,7 +84,8 @@ export const makeTimer = (duration: Duration.Duration): Timer => {
     const clock = clockOf(caller)
     const scheduler = caller.getFiberRef(FiberRef.currentScheduler)
     if (known?.clock !== clock || known.scheduler !== scheduler) {
-      known = { clock, scheduler, start: onClock(clock, scheduler, durationMs) }
+      const isHost = clock === hostClock && durationMs <= longestMs
+      known = { clock, scheduler, start: isHost ? onHost(durationMs) : onClock(clock, scheduler, durationMs) }
     }
     return known.start(ring)
   }

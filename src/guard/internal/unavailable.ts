@@ -15,7 +15,7 @@ import type { Outcome } from "../../lifecycle/internal/outcome.js"
 import type { Source } from "../../lifecycle/internal/source.js"
 import { checked } from "../../lifecycle/ReserveOptions.js"
 import { Settlement } from "../../lifecycle/Settlement.js"
-import { isAmbiguous } from "../../protocol/CyclesError.js"
+import { type CreateError, isAmbiguous } from "../../protocol/CyclesError.js"
 import type { CreateRequest, ReservationId } from "../../protocol/Reservation.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CircuitBreaker, CircuitOpen } from "../CircuitBreaker.js"
@@ -25,11 +25,10 @@ type Failure = AuthorityError | CircuitOpen
 
 const isUnavailable = (error: Failure): boolean => error._tag === "CircuitOpen" || isAmbiguous(error)
 
-/** Each attempt reports on its own fiber: a caller that goes away hides nothing. */
-const watched = (cycles: Service, { report }: CircuitBreaker): Service => ({
-  ...cycles,
-  createReservation: (request) =>
-    Effect.onExit(cycles.createReservation(request), (exit) =>
+/** Each attempt reports once, also when its caller goes away: a caller that does hides nothing. */
+const watched = (cycles: Service, { report }: CircuitBreaker): Service => {
+  const reported = <A>(answer: Effect.Effect<A, CreateError>) =>
+    Effect.onExit(answer, (exit) =>
       report(
         Exit.match(exit, {
           onFailure: (cause) =>
@@ -37,7 +36,18 @@ const watched = (cycles: Service, { report }: CircuitBreaker): Service => ({
           onSuccess: () => true
         })
       ))
-})
+  return {
+    ...cycles,
+    createReservation: (request, handover) => {
+      if (handover === undefined) return reported(cycles.createReservation(request))
+      handover.change(reported)
+      return Effect.onExit(
+        cycles.createReservation(request, handover),
+        () => handover.rest === undefined ? report(undefined) : Effect.void
+      )
+    }
+  }
+}
 
 /** Makes room again when the ledger has the spend, which may be long after the work. */
 const untilRecorded = (

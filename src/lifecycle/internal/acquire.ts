@@ -1,12 +1,13 @@
 /**
- * From a request to a held reservation. The request runs on a fiber of the settler and the caller waits for it interruptibly: a caller
- * that goes away returns at once, and an answer that comes later is released.
+ * From a request to a held reservation. The caller waits for the answer interruptibly: one that goes away returns at once, and an answer that
+ * comes later is released in the background.
  */
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Reply } from "../../client/Client.js"
+import { Handover } from "../../client/internal/handover.js"
 import { clockOf } from "../../client/internal/monotonic.js"
 import { Ambiguous, type CreateError, isAmbiguous, isDenial } from "../../protocol/CyclesError.js"
 import type { CreateRequest, CreateResponse, ReservationId } from "../../protocol/Reservation.js"
@@ -41,8 +42,10 @@ const proven = (request: CreateRequest, reply: Reply<CreateResponse>): Effect.Ef
     })
 }
 
-const ask = (cycles: Service, request: CreateRequest): Effect.Effect<Held, CreateError> =>
-  Effect.flatMap(cycles.createReservation(request), (reply) => proven(request, reply))
+const heldBy = (
+  request: CreateRequest,
+  answer: Effect.Effect<Reply<CreateResponse>, CreateError>
+): Effect.Effect<Held, CreateError> => Effect.flatMap(answer, (reply) => proven(request, reply))
 
 class NothingFound extends Data.TaggedError("NothingFound") {}
 
@@ -76,47 +79,50 @@ const recover = (cycles: Service, { idempotencyKey }: CreateRequest, attempt?: s
 const maybeHeld = (error: CreateError): boolean =>
   isAmbiguous(error) && !(error._tag === "Transport" && ["refused", "dns", "tls"].includes(error.reason))
 
-/** One immediate second attempt with the same key; then the error is the caller's, and what may be held is looked for in the background. */
-const create = (cycles: Service, request: CreateRequest, attempt?: string): Effect.Effect<Held, CreateError> =>
-  ask(cycles, request).pipe(
-    Effect.catchIf(isAmbiguous, (first) =>
-      ask(cycles, request).pipe(
-        Effect.tapError((second) =>
-          maybeHeld(second) || (maybeHeld(first) && !isDenial(second))
-            ? cycles.settler.submit(recover(cycles, request, attempt))
-            : Effect.void
-        )
-      ))
-  )
+type Attempt = Effect.Effect<Held, CreateError>
 
 /**
  * Reserves. To be called in an uninterruptible region, with its `restore`. `attempt` is what the metadata of the request says of it, where
  * others may use the same key.
+ *
+ * One immediate second attempt with the same key follows an answer that proves nothing; then the error is the caller's, and what may be held
+ * is looked for in the background.
  */
 export const acquire = (
   cycles: Service,
   request: CreateRequest,
   restore: Restore,
   attempt?: string
-): Effect.Effect<Held, CreateError> =>
-  Effect.withFiberRuntime((caller) => {
-    const { launch } = cycles.settler
-    let abandoned = false
-    let answer: Exit.Exit<Held, CreateError> | undefined
-    const late = (exit: Exit.Exit<Held, CreateError>): void => {
-      if (Exit.isSuccess(exit)) launch(caller, giveBack(cycles, exit.value.id))
-    }
-    const job = launch(caller, Effect.exit(create(cycles, request, attempt)))
-    const awaited = Effect.async<Held, CreateError>((resume) =>
-      job.addObserver((exit) => {
-        answer = Exit.flatten(exit)
-        if (abandoned) late(answer)
-        else resume(answer)
+): Attempt => {
+  const { submit } = cycles.settler
+  const unwanted = (answer: Attempt): Effect.Effect<void> =>
+    Effect.matchEffect(answer, { onFailure: () => Effect.void, onSuccess: ({ id }) => giveBack(cycles, id) })
+
+  /** `goOn` is what would follow the answer: when the caller goes away meanwhile, it does so in the background. */
+  const ask = (goOn: (answer: Attempt) => Attempt, without?: Attempt): Attempt =>
+    Effect.suspend(() => {
+      const handover = new Handover<Reply<CreateResponse>, CreateError>()
+      const answer = Effect.catchAllCause(restore(cycles.createReservation(request, handover)), (cause) => {
+        const same = Effect.failCause(cause)
+        if (!Cause.isInterrupted(cause)) return same
+        const { rest } = handover
+        const left = rest === undefined ? without : heldBy(request, rest)
+        return left === undefined ? same : Effect.zipRight(submit(unwanted(goOn(left))), same)
       })
-    )
-    return Effect.catchAllCause(restore(awaited), (cause) => {
-      abandoned = true
-      if (answer !== undefined) late(answer)
-      return Effect.failCause(cause)
+      return heldBy(request, answer)
     })
-  })
+
+  const second = (first: CreateError) => (answer: Attempt): Attempt =>
+    Effect.tapError(answer, (error) =>
+      maybeHeld(error) || (maybeHeld(first) && !isDenial(error))
+        ? submit(recover(cycles, request, attempt))
+        : Effect.void)
+  const again = (answer: Attempt): Attempt =>
+    Effect.catchIf(answer, isAmbiguous, (first) => second(first)(heldBy(request, cycles.createReservation(request))))
+
+  return Effect.catchIf(
+    ask(again),
+    isAmbiguous,
+    (first) => second(first)(ask(second(first), Effect.fail(first)))
+  )
+}
