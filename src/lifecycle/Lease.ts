@@ -166,7 +166,12 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
           dueMs: 0,
           slot: -1
         }
-        return Effect.as(Effect.zipRight(warn(entry), keeper.begin(entry, decision)), new Handle(entry, keeper))
+        const handle = new Handle(entry, keeper)
+        const said = warn(entry)
+        const begun = keeper.begin(entry, decision)
+        return said === Effect.void && begun === Effect.void
+          ? Effect.succeed(handle)
+          : Effect.as(Effect.zipRight(said, begun), handle)
       })
 
     return {

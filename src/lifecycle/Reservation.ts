@@ -17,7 +17,6 @@ import type { Metrics } from "../protocol/Metrics.js"
 import type { ReservationId } from "../protocol/Reservation.js"
 import type { Subject } from "../protocol/Subject.js"
 import type { AttemptError } from "./Attempt.js"
-import { CurrentReservation } from "./CurrentReservation.js"
 import { Cycles } from "./Cycles.js"
 import type { Allocation, Role } from "./internal/allocation.js"
 import { type AuthorityError, authoritySource } from "./internal/authoritySource.js"
@@ -126,14 +125,7 @@ export const acquireOpen = <E, R, E2 = AuthorityError, R2 = never>(
   Effect.gen(function*() {
     const cycles = yield* Cycles
     const request = yield* restore(requestOf(options, cycles))
-    const outer = yield* Effect.serviceOption(CurrentReservation)
-    const { allocation, leave, reserved, within } = yield* takePlace(
-      cycles,
-      outer,
-      request.estimate,
-      options.nested,
-      role
-    )
+    const { allocation, leave, reserved, within } = yield* takePlace(cycles, request.estimate, options.nested, role)
     const orEnd = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.tapErrorCause(self, () => Effect.sync(leave))
     if (within !== undefined) {
       yield* orEnd(checked(request))

@@ -115,12 +115,15 @@ export const make = (
     const permits = yield* Effect.makeSemaphore(32)
     const busy = new Set<string>()
 
-    const publish = (settlement: Settlement) => over ? Effect.void : Effect.asVoid(PubSub.publish(events, settlement))
+    /** Only where a slow reader is in the way does it take a step. */
+    const publish = (settlement: Settlement) =>
+      over || events.unsafeOffer(settlement) ? Effect.void : Effect.asVoid(PubSub.publish(events, settlement))
 
     const stays = (settlement: Settlement, final: Outcome<Settlement>) =>
       Effect.suspend(() => {
         final.set(Exit.succeed(settlement))
-        return Effect.as(publish(settlement), settlement)
+        const published = publish(settlement)
+        return published === Effect.void ? Effect.succeed(settlement) : Effect.as(published, settlement)
       })
 
     const tell = (about: About, done: Done): Effect.Effect<Settlement> => {
@@ -169,7 +172,9 @@ export const make = (
         busy.add(about.reservationId)
         const ends = (done: Done) => {
           busy.delete(about.reservationId)
-          return Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final))
+          return done._tag === "Recorded"
+            ? stays(settlementOf(about, done), final)
+            : Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final))
         }
         return Effect.matchCauseEffect(Effect.zipRight(keep(entry), attempt(true)), {
           onFailure: (cause): Effect.Effect<Settlement> => {

@@ -28,6 +28,8 @@ export type IdempotencyKey = typeof IdempotencyKey.Type
 
 const make = maker(IdempotencyKey)
 
+const randomKey = Effect.sync(() => globalThis.crypto.randomUUID())
+
 /**
  * Where fresh keys come from: random UUIDs of version 4 unless a program provides another source.
  *
@@ -35,7 +37,7 @@ const make = maker(IdempotencyKey)
  * @category tags
  */
 export class IdempotencyKeys extends Context.Reference<IdempotencyKeys>()("effect-cycles/protocol/Idempotency", {
-  defaultValue: (): Effect.Effect<string> => Effect.sync(() => globalThis.crypto.randomUUID())
+  defaultValue: (): Effect.Effect<string> => randomKey
 }) {}
 
 /**
@@ -44,8 +46,8 @@ export class IdempotencyKeys extends Context.Reference<IdempotencyKeys>()("effec
  * @since 0.1.0
  * @category constructors
  */
-export const fresh: Effect.Effect<IdempotencyKey> = Effect.flatten(IdempotencyKeys).pipe(
-  Effect.map((key) => make(key))
+export const fresh: Effect.Effect<IdempotencyKey> = Effect.withFiberRuntime(({ currentContext }) =>
+  Effect.map(Context.get(currentContext, IdempotencyKeys), (key) => make(key))
 )
 
 const longest = 200

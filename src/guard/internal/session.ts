@@ -1,6 +1,7 @@
 /**
  * One reservation of a guard, from the answer of the authority to the settlement: what guarded effects and guarded streams have in common.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Cycles } from "../../lifecycle/Cycles.js"
@@ -75,18 +76,15 @@ export const begin = <E, R>(
   restore: Restore,
   by: Obtain = obtain
 ): Effect.Effect<Session<R>, E | HoldError, R | Cycles> =>
-  Effect.flatMap(
-    Cycles,
-    ({ settler }) =>
-      Effect.flatMap(by(options, restore), (open) =>
-        Effect.withFiberRuntime((fiber) => {
-          const { reservation } = open
-          Telemetry.mark(fiber, () => ({
-            [Telemetry.attributes.reservation]: reservation.id,
-            [Telemetry.attributes.decision]: reservation.decision,
-            [Telemetry.attributes.unit]: reservation.estimate.unit,
-            [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
-          }))
-          return Effect.succeed(new Session(open, settler, options))
-        }))
-  )
+  Effect.flatMap(by(options, restore), (open) =>
+    Effect.withFiberRuntime<Session<R>, never, Cycles>((fiber) => {
+      const { reservation } = open
+      Telemetry.mark(fiber, () => ({
+        [Telemetry.attributes.reservation]: reservation.id,
+        [Telemetry.attributes.decision]: reservation.decision,
+        [Telemetry.attributes.unit]: reservation.estimate.unit,
+        [Telemetry.attributes.estimated]: reservation.estimate.amount.toString()
+      }))
+      const { settler } = Context.unsafeGet(fiber.currentContext, Cycles)
+      return Effect.succeed(new Session(open, settler, options))
+    }))

@@ -1,13 +1,14 @@
 /**
  * Where a new reservation stands among those around it, and what it draws from them.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Amount } from "../../protocol/Amount.js"
 import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
+import { CurrentReservation } from "../CurrentReservation.js"
 import type { Service } from "../Cycles.js"
 import { AllocationExceeded, type Nested, type NestedError, NestedForbidden } from "../Nested.js"
-import type { Reservation } from "../Reservation.js"
 import { Allocation, type Gate, type Holder, type Role } from "./allocation.js"
 import { logs } from "./held.js"
 
@@ -50,15 +51,21 @@ const warnOnce = (cycles: Service) =>
     ).pipe(Effect.annotateLogs(logs))
   )
 
+const alone = (outer: Allocation | undefined, estimate: Amount, role?: Role): Place => ({
+  allocation: new Allocation(estimate, { gate: outer?.gate, ...role }),
+  within: undefined,
+  reserved: estimate
+})
+
 /** Draws from the nearest cap. One that the authority holds already is also where the budget comes from. */
-const underCap = (outer: Allocation | undefined, estimate: Amount, role?: Role) => {
+const underCap = (
+  outer: Allocation | undefined,
+  estimate: Amount,
+  role?: Role
+): Effect.Effect<Place, AllocationExceeded | InvalidInput> => {
   const cap = outer?.cap
   return cap === undefined
-    ? Effect.succeed({
-      allocation: new Allocation(estimate, { gate: outer?.gate, ...role }),
-      within: undefined,
-      reserved: estimate
-    })
+    ? Effect.succeed(alone(outer, estimate, role))
     : Effect.map(draw(cap, estimate, role), (allocation) => ({
       allocation,
       within: cap.kind === "backed" ? cap.holder : undefined,
@@ -115,13 +122,15 @@ const inside = (
 /** To be called in an uninterruptible region: whoever gets a place ends its allocation. A role makes it no step, and no nested guard. */
 export const takePlace = (
   cycles: Service,
-  outer: Option.Option<Reservation>,
   estimate: Amount,
   nested: Nested | undefined,
   role?: Role
-): Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> => {
-  const around = Option.getOrUndefined(outer)?.allocation
-  return around === undefined || role !== undefined
-    ? Effect.map(underCap(around, estimate, role), (place) => taken(place))
-    : inside(cycles, around, estimate, nested)
-}
+): Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> =>
+  Effect.withFiberRuntime(({ currentContext }) => {
+    const outer = Context.getOption(currentContext, CurrentReservation)
+    if (Option.isNone(outer)) return Effect.succeed(taken(alone(undefined, estimate, role)))
+    const around = outer.value.allocation
+    return role === undefined
+      ? inside(cycles, around, estimate, nested)
+      : Effect.map(underCap(around, estimate, role), (place) => taken(place))
+  })
