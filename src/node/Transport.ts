@@ -16,7 +16,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { make, type Wire } from "../client/internal/lean.js"
+import { type Answered, make, type Wire } from "../client/internal/lean.js"
 
 /**
  * @since 0.1.0
@@ -31,10 +31,11 @@ export interface Options {
   readonly maxBodyBytes?: number | undefined
 }
 
+type Fields = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+
 /** An answer. Of a body that is larger than it may be, only a part was read, or nothing. */
-interface Received {
-  readonly status: number
-  readonly headers: Headers.Headers
+interface Received extends Answered {
+  readonly headers: Fields
   readonly body: Buffer
   readonly size: number
 }
@@ -59,7 +60,7 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
     super()
     this.request = request
     this.status = status
-    this.headers = headers
+    this.headers = Headers.fromInput(headers)
     this.body = body
   }
 
@@ -111,12 +112,16 @@ const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received>
     let aborted = false
     let status = 0
     let size = 0
-    let received: Headers.Headers = Headers.empty
+    let received: Fields = {}
+    const header = (name: string) => {
+      const value = received[name]
+      return typeof value === "object" ? value.join(", ") : value
+    }
     const parts: Array<Buffer> = []
     const finish = () => {
       const [first] = parts
       const body = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts)
-      onAnswer({ status, headers: received, body, size })
+      onAnswer({ status, header, headers: received, body, size })
     }
     const cutOff = () => {
       finish()
@@ -138,8 +143,8 @@ const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received>
         },
         onResponseStart: (_, statusCode, headers) => {
           status = statusCode
-          received = Headers.fromInput(headers as Record<string, string | ReadonlyArray<string>>)
-          const declared = Number(received["content-length"] ?? NaN)
+          received = headers
+          const declared = Number(header("content-length") ?? NaN)
           if (declared <= most || Number.isNaN(declared)) return
           size = declared
           cutOff()

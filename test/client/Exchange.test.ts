@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { gzipSync } from "node:zlib"
+import { isAmbiguous } from "../../src/protocol/CyclesError.js"
 import { outcomeOf } from "./support/outcome.js"
 import { calls, commit, event, good, id, refusal } from "./support/samples.js"
 import { answer, clientOf, type Script, serve, type Server, talk, transports } from "./support/server.js"
@@ -145,6 +146,22 @@ for (const [name, transport] of transports) {
           assert.deepStrictEqual(other.requests, [])
         }))
     }
+
+    it.scopedLive("a redirect of a server that has answered before is not followed", () =>
+      Effect.gen(function*() {
+        const other = yield* serve(answer(200, committed))
+        const { client, server } = yield* talk(transport, (response, request, n) =>
+          n === 1
+            ? answer(200, committed)(response, request, n)
+            : response.writeHead(307, { location: `${other.url}${request.target}` }).end("moved"))
+        assert.strictEqual(yield* outcomeOf(calls.commitReservation(client)), "ok 200")
+        const first = yield* Effect.flip(client.commitReservation(id, commit))
+        assert.isTrue(isAmbiguous(first))
+        assert.match(first.message, /redirects|HTTP 307/)
+        assert.strictEqual(yield* outcomeOf(calls.commitReservation(client)), "Ambiguous status 307")
+        assert.strictEqual(server.requests.length, 3)
+        assert.deepStrictEqual(other.requests, [])
+      }))
 
     it.scopedLive("an interrupted caller closes the connection", () =>
       Effect.gen(function*() {

@@ -59,7 +59,7 @@ describe("transport", () => {
 
 const asked = { operation: "commitReservation", requested: Option.none() } as const
 const decode = decoder(CommitResponse)
-const received = (status: number, text: string): Answer => ({ status, text, headers: {}, rttMs: 1 })
+const received = (status: number, text: string): Answer => ({ status, text, header: () => undefined, rttMs: 1 })
 const least = { status: "COMMITTED", charged: { unit: "TOKENS", amount: 1 } }
 
 describe("classify", () => {

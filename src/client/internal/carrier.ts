@@ -91,7 +91,7 @@ const onFiber = (http: HttpClient.HttpClient, init: RequestInit, limit: number):
       Effect.flatMap((response) =>
         Effect.map(
           readText(response, limit),
-          (text): Raw => ({ status: response.status, headers: response.headers, text })
+          (text): Raw => ({ status: response.status, header: (name) => response.headers[name], text })
         )
       )
     )
@@ -110,8 +110,7 @@ const onWire =
     return send(
       request,
       { context: caller.currentContext, init, limit },
-      (answer) =>
-        read(answer, limit, (text) => onRaw({ status: answer.status, headers: answer.headers, text }), failed),
+      (answer) => read(answer, limit, (text) => onRaw({ status: answer.status, header: answer.header, text }), failed),
       failed
     )
   }

@@ -20,7 +20,7 @@ import type { Meta } from "../../protocol/Meta.js"
 /** An answer as it came. */
 export interface Answer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly header: (name: string) => string | undefined
   readonly text: string
   readonly rttMs: number
 }
@@ -48,15 +48,15 @@ const retryAfterHeader = (text: string | undefined): Option.Option<Duration.Dura
   )
 
 /** What the headers say. */
-export const metaOf = ({ headers, rttMs, status }: Answer): Meta => ({
+export const metaOf = ({ header, rttMs, status }: Answer): Meta => ({
   status,
   rttMs,
-  requestId: visible(headers["x-request-id"]),
-  traceId: visible(headers["x-cycles-trace-id"]),
-  tenant: visible(headers["x-cycles-tenant"]),
-  rateLimitRemaining: digits(headers["x-ratelimit-remaining"]),
-  rateLimitReset: digits(headers["x-ratelimit-reset"]),
-  retryAfter: retryAfterHeader(headers["retry-after"])
+  requestId: visible(header("x-request-id")),
+  traceId: visible(header("x-cycles-trace-id")),
+  tenant: visible(header("x-cycles-tenant")),
+  rateLimitRemaining: digits(header("x-ratelimit-remaining")),
+  rateLimitReset: digits(header("x-ratelimit-reset")),
+  retryAfter: retryAfterHeader(header("retry-after"))
 })
 
 /** Members whose loss would change what is allowed, or cut a listing short: never left out. */
@@ -198,8 +198,8 @@ const codesIn = (cause: unknown, depth = 0): string => {
   return [
     String(code ?? ""),
     String(name ?? ""),
-    // fetch refuses some ports before it sends anything, and says so in words only.
-    message === "bad port" ? message : "",
+    // fetch says some things in words only: that it does not ask some ports at all, and that there was a redirect.
+    message === "bad port" || message === "unexpected redirect" ? message : "",
     codesIn(inner, depth + 1),
     ...(Array.isArray(errors) ? errors.map((error) => codesIn(error, depth + 1)) : [])
   ].join(" ")
@@ -218,6 +218,8 @@ export const transport = (operation: OperationName, host: string, cause: unknown
     ? ["timeout", "the connection timed out"] as const
     : /Abort|ECONNRESET|EPIPE|UND_ERR_SOCKET/.test(codes)
     ? ["aborted", "the connection was cut"] as const
+    : /unexpected redirect/.test(codes)
+    ? ["other", "it redirects, which is not followed"] as const
     : ["other", "no usable answer"] as const
   return new Transport({ operation, reason, message: `${host} did not answer: ${text} (${operation})` })
 }

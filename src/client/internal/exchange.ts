@@ -95,7 +95,7 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
       stop()
       return over = true
     }
-    const answered = ({ headers, status, text }: Raw): void => {
+    const answered = ({ header, status, text }: Raw): void => {
       if (!ends()) return
       Telemetry.mark(caller, () => ({
         "http.request.method": method,
@@ -104,8 +104,8 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
         "http.response.status_code": status
       }))
       const rttMs = Number(clock.unsafeCurrentTimeNanos() - began) / 1e6
-      if (text !== undefined) onAnswer({ status, headers, rttMs, text: status < 400 ? text : without(key, text) })
-      else onFailure(tooLarge(operation, { status, headers, rttMs, text: "" }, maxResponseBytes))
+      if (text !== undefined) onAnswer({ status, header, rttMs, text: status < 400 ? text : without(key, text) })
+      else onFailure(tooLarge(operation, { status, header, rttMs, text: "" }, maxResponseBytes))
     }
     const failed = (cause: Cause.Cause<unknown>): void => {
       if (ends()) onFailure(Effect.failCause(Cause.map(cause, (cause) => transport(operation, host, cause))))

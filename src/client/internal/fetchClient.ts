@@ -15,12 +15,10 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { make, type Sendable, type Wire } from "./lean.js"
+import { type Answered, make, type Sendable, type Wire } from "./lean.js"
 
 /** An answer whose body is still to be read. */
-interface Fetched {
-  readonly status: number
-  readonly headers: Headers.Headers
+interface Fetched extends Answered {
   readonly web: Response
   readonly end: () => void
 }
@@ -30,13 +28,11 @@ class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientR
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
   readonly remoteAddress = Option.none<string>()
   readonly request: HttpClientRequest.HttpClientRequest
-  readonly headers: Headers.Headers
   readonly #answer: Fetched
 
   constructor(request: HttpClientRequest.HttpClientRequest, answer: Fetched) {
     super()
     this.request = request
-    this.headers = answer.headers
     this.#answer = answer
   }
 
@@ -47,6 +43,10 @@ class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientR
 
   get status(): number {
     return this.#answer.status
+  }
+
+  get headers(): Headers.Headers {
+    return Headers.fromInput(this.#answer.web.headers)
   }
 
   get cookies(): Cookies.Cookies {
@@ -92,61 +92,95 @@ class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientR
   }
 }
 
-const headersOf = ({ headers }: Sendable, init: RequestInit): Record<string, string> => {
+const headersOf = ({ headers }: Sendable, init: RequestInit): Readonly<Record<string, string>> => {
+  if (init.headers === undefined && !("content-length" in headers)) return headers
   const all = { ...Headers.fromInput(init.headers as Headers.Input | undefined), ...headers }
   // `fetch` counts by itself.
   delete all["content-length"]
   return all
 }
 
-const send: Wire<Fetched>["send"] = (request, { context, init }, onAnswer, onError) => {
-  const fetch = Option.getOrElse(Context.getOption(context, FetchHttpClient.Fetch), () => globalThis.fetch)
-  const options = init ?? Option.getOrElse(Context.getOption(context, FetchHttpClient.RequestInit), () => ({}))
-  const abort = new AbortController()
-  const end = () => abort.abort()
-  try {
-    fetch(request.origin + request.path, {
-      ...options,
-      method: request.method,
-      headers: headersOf(request, options),
-      body: request.body as BodyInit | null,
-      signal: abort.signal
-    }).then(
-      (web) => onAnswer({ status: web.status, headers: Headers.fromInput(web.headers), web, end }),
-      onError
-    )
-  } catch (cause) {
-    onError(cause)
+/**
+ * What lets the `fetch` of Node send a body without a copy in reserve for a redirect. One is not followed either way, but it is an error that does
+ * not say its status: only a server whose last answer was none is asked like this.
+ */
+const frugal: RequestInit = { redirect: "error", window: null }
+
+const isNode = "undici" in Object((globalThis as { process?: { versions?: unknown } }).process?.versions)
+
+/** Redirects have such a status, or in a browser none. */
+const isOwn = (status: number): boolean => status >= 200 && (status < 300 || status >= 400)
+
+/** Sends with `fetch`, and knows of the last answer. */
+const makeSend = (): Wire<Fetched>["send"] => {
+  let answersItself = false
+  return (request, { context, init }, onAnswer, onError) => {
+    const fetch = Option.getOrElse(Context.getOption(context, FetchHttpClient.Fetch), () => globalThis.fetch)
+    const options: RequestInit = init ??
+      Option.getOrElse(Context.getOption(context, FetchHttpClient.RequestInit), () => ({}))
+    const isFrugal = isNode && answersItself && options.redirect === "manual" && fetch === globalThis.fetch
+    const abort = new AbortController()
+    const end = () => abort.abort()
+    try {
+      fetch(request.origin + request.path, {
+        ...options,
+        ...(isFrugal && frugal),
+        method: request.method,
+        headers: headersOf(request, options),
+        body: request.body as BodyInit | null,
+        signal: abort.signal
+      }).then((web) => {
+        answersItself = isOwn(web.status)
+        onAnswer({ status: web.status, header: (name) => web.headers.get(name) ?? undefined, web, end })
+      }, (cause) => {
+        answersItself = false
+        onError(cause)
+      })
+    } catch (cause) {
+      onError(cause)
+    }
+    return end
   }
-  return end
 }
 
-/** Counts what is read; a length that was declared, of a body that is not compressed, needs no counting. */
-const readCounted = ({ end, web }: Fetched, limit: number): Promise<string | undefined> => {
-  const decoder = new TextDecoder()
-  const reader = web.body?.getReader()
-  const readOn = (text: string, size: number): Promise<string | undefined> | undefined =>
-    reader?.read().then(({ value: part }) => {
-      if (part === undefined) return text + decoder.decode()
-      if (size + part.length <= limit) return readOn(text + decoder.decode(part, { stream: true }), size + part.length)
-      end()
-      return undefined
-    })
-  return readOn("", 0) ?? Promise.resolve("")
+const utf8 = new TextDecoder()
+
+const textOf = (parts: ReadonlyArray<Uint8Array>, size: number): string => {
+  const [first] = parts
+  if (first !== undefined && parts.length === 1) return utf8.decode(first)
+  const all = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return utf8.decode(all)
 }
 
-const read: Wire<Fetched>["read"] = (answer, limit, onText, onError) => {
-  const { end, headers, web } = answer
-  const declared = Number(headers["content-length"] ?? NaN)
-  if (declared > limit) {
+/** Counts what is read: a declared length says nothing of a body that was compressed. */
+const read: Wire<Fetched>["read"] = ({ end, header, web }, limit, onText, onError) => {
+  if (Number(header("content-length") ?? NaN) > limit) {
     end()
     return onText(undefined)
   }
-  const isCounted = declared >= 0 && headers["content-encoding"] === undefined
-  ;(isCounted ? web.text() : readCounted(answer, limit)).then(onText, onError)
+  const reader = web.body?.getReader()
+  // Where `fetch` has no streams, and where there is no body.
+  if (reader === undefined) return void web.text().then(onText, onError)
+  const parts: Array<Uint8Array> = []
+  let size = 0
+  const next = ({ value: part }: { readonly value?: Uint8Array | undefined }): void => {
+    if (part === undefined) return onText(textOf(parts, size))
+    parts.push(part)
+    size += part.length
+    if (size <= limit) return readOn()
+    end()
+    onText(undefined)
+  }
+  const readOn = (): void => void reader.read().then(next, onError)
+  readOn()
 }
 
 export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.sync(
   HttpClient.HttpClient,
-  () => make({ send, read, respond: (request, answer) => new Answer(request, answer) })
+  () => make({ send: makeSend(), read, respond: (request, answer) => new Answer(request, answer) })
 )

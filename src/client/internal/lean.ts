@@ -2,7 +2,6 @@
  * What an `HttpClient` of ours is made of: requests of text or bytes, and nothing per request that nobody uses. No span, no cookie. Who
  * gets the client as it was made can send through its wire, without a fiber.
  */
-import type * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -24,7 +23,8 @@ export interface Sendable {
 /** The beginning of an answer. */
 export interface Answered {
   readonly status: number
-  readonly headers: Headers.Headers
+  /** The value of a header. Its name is given in lower case. */
+  readonly header: (name: string) => string | undefined
 }
 
 /** What else holds for an exchange. */
