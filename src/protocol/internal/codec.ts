@@ -195,6 +195,14 @@ const transformed = (ast: AST.Transformation, isDecoding: boolean): Step => {
 const dropRefinements = (ast: AST.AST): AST.AST => AST.isRefinement(ast) ? dropRefinements(ast.from) : ast
 
 const step = (ast: AST.AST, isDecoding: boolean): Step => {
+  const literals = Derived.literalsOf(ast)
+  // The literal itself, and not the text that is equal to it: of ten thousand answers that are kept, each text counts.
+  if (literals !== undefined) {
+    return (input) => {
+      const at = literals.indexOf(input)
+      return at < 0 ? unfit : literals[at]
+    }
+  }
   const one = Derived.simple(ast)
   if (one !== undefined) return (input) => one(input) ? input : unfit
   switch (ast._tag) {
@@ -212,11 +220,12 @@ const step = (ast: AST.AST, isDecoding: boolean): Step => {
       const item = step(Derived.itemOf(ast), isDecoding)
       return (input) => {
         if (!Array.isArray(input)) return unfit
-        const output: Array<unknown> = []
-        for (const one of input) {
-          const value = item(one)
+        // Of the length that it will have: one that grows takes room for 17.
+        const output = new Array<unknown>(input.length)
+        for (let n = 0; n < output.length; n++) {
+          const value = item(input[n])
           if (value === unfit) return unfit
-          output.push(value)
+          output[n] = value
         }
         return output
       }

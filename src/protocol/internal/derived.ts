@@ -38,7 +38,6 @@ export const isRecord = (input: unknown): input is Fields =>
 export const has = (input: Fields, name: PropertyKey): boolean => Object.prototype.hasOwnProperty.call(input, name)
 
 const simpleCheck: { readonly [Tag in AST.AST["_tag"]]?: (ast: never) => Check } = {
-  Literal: ({ literal }: AST.Literal) => (input) => input === literal,
   UndefinedKeyword: () => (input) => input === undefined,
   StringKeyword: () => (input) => typeof input === "string",
   NumberKeyword: () => (input) => typeof input === "number",
@@ -47,12 +46,16 @@ const simpleCheck: { readonly [Tag in AST.AST["_tag"]]?: (ast: never) => Check }
   UnknownKeyword: () => () => true
 }
 
+/** The values of a literal, and of a union of nothing else. */
+export const literalsOf = (ast: AST.AST): ReadonlyArray<unknown> | undefined => {
+  const types: ReadonlyArray<AST.AST> = AST.isUnion(ast) ? ast.types : [ast]
+  return types.every(AST.isLiteral) ? types.map(({ literal }) => literal) : undefined
+}
+
 /** The check of a kind that has no parts, and of a union of literals. */
 export const simple = (ast: AST.AST): Check | undefined => {
-  const types: ReadonlyArray<AST.AST> = AST.isUnion(ast) ? ast.types : []
-  if (types.length === 0 || !types.every(AST.isLiteral)) return simpleCheck[ast._tag]?.(ast as never)
-  const literals: ReadonlyArray<unknown> = types.map(({ literal }) => literal)
-  return (input) => literals.indexOf(input) >= 0
+  const literals = literalsOf(ast)
+  return literals === undefined ? simpleCheck[ast._tag]?.(ast as never) : (input) => literals.indexOf(input) >= 0
 }
 
 /** The members of a union exclude each other when all but one are simple: then their order does not matter. */
