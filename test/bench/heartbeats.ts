@@ -2,9 +2,12 @@
  * Guarded calls held open, each extended in time: the heap that one takes, the caller's suspended fiber included, and the CPU of one
  * beat. The heap is read after a collection.
  */
-import { Amount, guarded } from "effect-cycles"
+import { Amount, type Cycles, guarded } from "effect-cycles"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Runtime from "effect/Runtime"
 import type { Bench, Settings, Topic, Way } from "./support/bench.js"
 import { table } from "./support/figures.js"
 import { layerOf } from "./support/guardedCalls.js"
@@ -12,6 +15,7 @@ import { startStub, stub } from "./support/stub.js"
 
 const open = Number(process.env["BENCH_OPEN"] ?? 10_000)
 const ttlMs = 30_000
+/** From the moment when all are open. The first beat comes after two thirds of a lease. */
 const watchMs = Number(process.env["BENCH_WATCH_MS"] ?? 40_000)
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -32,53 +36,56 @@ const options = {
 }
 
 /** First call: opens so many and says the heap of each. Later calls: waits so long. */
-const holding = (hold: (opened: () => void) => Effect.Effect<unknown, unknown>): Way => async ({ count, waitMs }) => {
-  if (waitMs !== undefined) return void await sleep(Number(waitMs))
-  const before = await heap()
-  await new Promise<void>((resolve, reject) => {
-    let [begun, done] = [0, 0]
-    const begin = () => {
-      if (++begun > Number(count)) return
-      Effect.runFork(hold(opened)).addObserver((exit) => reject(new Error(`it ended: ${JSON.stringify(exit)}`)))
-    }
-    const opened = () => {
-      if (++done === Number(count)) resolve()
-      else queueMicrotask(begin)
-    }
-    for (let n = 0; n < 64; n++) begin()
-  })
-  // What the opening itself needed is gone by then.
-  await sleep(500)
-  return { heap: (await heap() - before) / Number(count) }
-}
-
-const guardedHeld = async (settings: Settings): Promise<Way> => {
-  const runtime = await ManagedRuntime.make(layerOf(settings)).runtime()
-  const call = (work: Effect.Effect<unknown>) => Effect.provide(guarded(work, options), runtime)
-  for (let n = 0; n < 10; n++) {
-    await Effect.runPromise(Effect.all(Array.from({ length: 100 }, () => call(Effect.void)), { concurrency: 100 }))
+const holding =
+  (fork: (work: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown, unknown>): Way => async ({ count, waitMs }) => {
+    if (waitMs !== undefined) return void await sleep(Number(waitMs))
+    const before = await heap()
+    await new Promise<void>((resolve, reject) => {
+      let [begun, done] = [0, 0]
+      const begin = () => {
+        if (++begun > Number(count)) return
+        fork(held).addObserver((exit) => reject(new Error(`it ended: ${JSON.stringify(exit)}`)))
+      }
+      const held = Effect.zipRight(
+        Effect.sync(() => {
+          if (++done === Number(count)) resolve()
+          else queueMicrotask(begin)
+        }),
+        Effect.never
+      )
+      for (let n = 0; n < 64; n++) begin()
+    })
+    // What the opening itself needed is gone by then.
+    await sleep(500)
+    return { heap: (await heap() - before) / Number(count) }
   }
-  return holding((opened) => call(Effect.zipRight(Effect.sync(opened), Effect.never)))
-}
 
-const bareHeld = (): Promise<Way> =>
-  Promise.resolve(holding((opened) => Effect.zipRight(Effect.sync(opened), Effect.never)))
+/** As a server does: on the runtime of the layer. */
+const heldOn =
+  (around: (work: Effect.Effect<unknown>) => Effect.Effect<unknown, unknown, Cycles>) =>
+  async (settings: Settings): Promise<Way> => {
+    const runtime = await ManagedRuntime.make(layerOf(settings)).runtime()
+    const calls = Effect.replicateEffect(around(Effect.void), 1000, { concurrency: 64, discard: true })
+    await Runtime.runPromise(runtime)(calls)
+    return holding((work) => Runtime.runFork(runtime)(around(work)))
+  }
 
-const measure = async (bench: Bench, way: string) => {
+const measure = async (bench: Bench, way: string, waitMs: number) => {
   const { baseUrl, worker: server } = await startStub(bench, { ttlMs })
   const holder = await bench.start(way, { baseUrl, entry: "node", journal: "memory" }, { gc: true })
   const { heap = NaN } = await holder.sample({ count: open })
   const { beats: before = 0 } = await server.sample()
-  const { cpuMs } = await holder.sample({ waitMs: way === "bare" ? 1000 : watchMs })
+  const { cpuMs } = await holder.sample({ waitMs })
   const { beats: after = 0 } = await server.sample()
   return { heap, beats: after - before, cpuPerBeat: cpuMs * 1000 / (after - before) }
 }
 
 export const topic: Topic = {
-  ways: { stub, bare: bareHeld, guarded: guardedHeld },
+  ways: { stub, bare: heldOn(identity), guarded: heldOn(guarded(options)) },
   run: async (bench) => {
-    const bare = await measure(bench, "bare")
-    const guarded = await measure(bench, "guarded")
+    const bare = await measure(bench, "bare", 0)
+    const guarded = await measure(bench, "guarded", watchMs)
+    if (guarded.beats === 0) throw new Error(`no beat in ${watchMs} ms: BENCH_WATCH_MS must reach beyond the first`)
     const kilobytes = (bytes: number) => (bytes / 1000).toFixed(1)
     console.log(`${open} held open, leases of ${ttlMs / 1000} s, watched for ${watchMs / 1000} s\n`)
     console.log(table([
