@@ -154,7 +154,6 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
         )
         const entry: Entry = {
           id,
-          ttl,
           caller,
           context: caller.currentContext,
           plan,

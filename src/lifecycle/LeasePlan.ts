@@ -146,7 +146,7 @@ export interface State {
   readonly leadMs: number
   readonly timeoutMs: number
   readonly maxRttMs: number
-  readonly expiresAtMs: Option.Option<number>
+  readonly expiresAtMs: number | undefined
   /** `primary` when the last valid answer said how much time remains. */
   readonly mode: "primary" | "fallback"
   /** Successes in succession that left no time to wait. */
@@ -212,7 +212,7 @@ const follow = (before: State, success: Success, fallback: typeof Fallback.next)
   const after: State = {
     ...state,
     atMs: success.atMs,
-    expiresAtMs: success.expiresAtMs,
+    expiresAtMs: Option.getOrUndefined(success.expiresAtMs),
     zeroDelays: delayMs === 0 ? state.zeroDelays + 1 : 0,
     failure: Option.none()
   }
@@ -238,7 +238,7 @@ export const initial = (settings: Settings, created: Success): readonly [State, 
       leadMs: 0,
       timeoutMs: settings.timeoutMs,
       maxRttMs: 0,
-      expiresAtMs: Option.none(),
+      expiresAtMs: undefined,
       mode: "primary",
       zeroDelays: 0,
       failure: Option.none(),

@@ -14,10 +14,9 @@ const heldMs = (ttlMs: number): number => Math.min(Math.floor(ttlMs / 2), longes
 
 /** How far the expiry moved, on the authority's own clock; the ttl that was asked for when it cannot be measured. */
 const grantOf = ({ expiresAtMs, settings }: State, success: Success): number =>
-  Option.getOrElse(
-    Option.zipWith(success.expiresAtMs, expiresAtMs, (after, before) => after - before),
-    () => settings.ttlMs
-  )
+  expiresAtMs !== undefined && Option.isSome(success.expiresAtMs)
+    ? success.expiresAtMs.value - expiresAtMs
+    : settings.ttlMs
 
 /** A grant that only echoes the time between two extends: the authority bounds how far ahead a hold may end. */
 const isEcho = (grantMs: number, elapsedMs: number, ttlMs: number): boolean =>

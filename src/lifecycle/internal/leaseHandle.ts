@@ -11,7 +11,7 @@ import type { State } from "../LeasePlan.js"
 import type { Entry, Keeper } from "./leaseKeeper.js"
 
 const leaseIn = ({ expiresAtMs, leadMs, mode }: State): Lease => ({
-  expiresAt: Option.map(expiresAtMs, DateTime.unsafeMake),
+  expiresAt: Option.map(Option.fromNullable(expiresAtMs), DateTime.unsafeMake),
   lead: mode === "primary" ? Option.some(Duration.millis(leadMs)) : Option.none()
 })
 

@@ -25,7 +25,6 @@ import type { Timed, Wheel } from "./leaseWheel.js"
  */
 export interface Entry extends Timed {
   readonly id: ReservationId
-  readonly ttl: Duration.Duration
   readonly caller: Fiber.RuntimeFiber<unknown, unknown>
   readonly context: Context.Context<never>
   plan: LeasePlan.State
@@ -80,7 +79,10 @@ const send = (cycles: Extender, entry: Entry): Effect.Effect<Reply<ExtendRespons
   Effect.catchAllDefect(
     Effect.flatMap(entry.key === undefined ? Idempotency.fresh : Effect.succeed(entry.key), (idempotencyKey) => {
       entry.key = idempotencyKey
-      return cycles.extendReservation(entry.id, { idempotencyKey, extendBy: entry.ttl })
+      return cycles.extendReservation(entry.id, {
+        idempotencyKey,
+        extendBy: Duration.millis(entry.plan.settings.ttlMs)
+      })
     }),
     () => Effect.fail(unanswered("other", "The attempt did not come to an end"))
   )
