@@ -14,6 +14,7 @@ import * as Disk from "./internal/journalDisk.js"
 import type { JournalError } from "./internal/journalError.js"
 import * as Files from "./internal/journalFiles.js"
 import * as Memory from "./internal/journalMemory.js"
+import * as Whole from "./internal/journalWhole.js"
 
 export { JournalError } from "./internal/journalError.js"
 
@@ -175,6 +176,6 @@ export const layerFiles = (options: FilesOptions): Layer.Layer<Journal, never, F
     Journal,
     Effect.map(
       Effect.all([FileSystem.FileSystem, Path.Path]),
-      ([fs, path]) => Files.make(Disk.make(fs), path, options)
+      ([fs, path]) => Files.make(Whole.make(Disk.make(fs)), path, options)
     )
   )

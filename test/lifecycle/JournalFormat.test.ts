@@ -28,8 +28,7 @@ const shapes = {
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text)
-const textOf = (e: Entry) =>
-  Either.getOrThrow(Either.map(Record.encode(e.baseUrl, e), (bytes) => new TextDecoder().decode(bytes)))
+const textOf = (e: Entry) => Either.getOrThrow(Record.encode(e.baseUrl, e))
 const entryOf = (text: string) => Either.getOrThrow(Record.decode(bytes(text))) as Entry
 
 describe("names", () => {

@@ -6,7 +6,8 @@ import type { FileSystem } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-export interface Disk extends Pick<FileSystem, "makeDirectory" | "readDirectory" | "readFile" | "rename" | "stat"> {
+/** One step at a time. */
+export interface Steps extends Pick<FileSystem, "makeDirectory" | "readDirectory" | "readFile" | "rename" | "stat"> {
   /** Writes a file that is not there yet, with mode 0600; `synced` when its content has reached the disk. Leaves none when it fails. */
   readonly create: (file: string, bytes: Uint8Array, synced: boolean) => Effect.Effect<void, PlatformError>
   /** Removes a file. */
@@ -22,7 +23,7 @@ export interface Disk extends Pick<FileSystem, "makeDirectory" | "readDirectory"
 export const isMissing = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "reason" in error && error.reason === "NotFound"
 
-export const make = (fs: FileSystem): Disk => {
+export const make = (fs: FileSystem): Steps => {
   const isLink = (file: string) =>
     fs.readLink(file).pipe(
       Effect.as(true),

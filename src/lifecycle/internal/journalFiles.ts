@@ -9,12 +9,12 @@ import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 import type { Entry, FilesOptions, Health, Identity, Service, Store } from "../Journal.js"
 import { logs } from "./held.js"
-import type { Disk } from "./journalDisk.js"
 import { JournalError } from "./journalError.js"
 import * as Folder from "./journalFolder.js"
 import * as Names from "./journalNames.js"
 import * as Record from "./journalRecord.js"
 import * as Sweep from "./journalSweep.js"
+import type { Disk } from "./journalWhole.js"
 
 const maxStores = 256
 
@@ -44,12 +44,17 @@ const makeWatch = () => {
 const recordIn = (content: Folder.Content): Option.Option<Record.Stored> =>
   content._tag === "Read" ? Either.getRight(Record.decode(content.bytes)) : Option.none()
 
+const encoder = new TextEncoder()
+
+/** A text is not counted when it cannot be too large: three bytes are the most that a part of it takes. */
 const encode = ({ baseUrl }: Identity, maxBytes: number) => (entry: Entry) =>
-  Either.filterOrLeft(
-    Record.encode(baseUrl, entry),
-    ({ length }) => length <= maxBytes,
-    ({ length }) => new JournalError({ reason: "tooLarge", detail: `${length} bytes, over ${maxBytes}` })
-  )
+  Either.flatMap(Record.encode(baseUrl, entry), (text) => {
+    if (text.length * 3 <= maxBytes) return Either.right(text)
+    const { length } = encoder.encode(text)
+    return length <= maxBytes
+      ? Either.right(text)
+      : Either.left(new JournalError({ reason: "tooLarge", detail: `${length} bytes, over ${maxBytes}` }))
+  })
 
 /** Creates the directory and writes once, so that one that cannot be written is known before there is spend. */
 const probe = (folder: Folder.Folder, { failed }: ReturnType<typeof makeWatch>): Effect.Effect<void> =>
@@ -72,7 +77,7 @@ const makeStore = (
   const sweep = Sweep.make(folder, { baseUrl: identity.baseUrl, maxRecords })
   const named = <A>(id: string, use: (name: string) => Effect.Effect<A, JournalError>) =>
     Effect.tapError(Effect.suspend(() => use(Names.recordName(id))), failed)
-  const write = (name: string, bytes: Uint8Array) => Effect.zipRight(folder.write(name, bytes), worked)
+  const write = (name: string, text: string) => Effect.zipRight(folder.write(name, text), worked)
   const removeLegacy = (id: string) =>
     Effect.gen(function*() {
       for (const name of Names.legacyNames(id).filter(sweep.mayHold)) {
@@ -84,7 +89,7 @@ const makeStore = (
     put: (entry) =>
       Effect.flatMap(
         encodeWaiting(Record.alive(entry)),
-        (bytes) => named(entry.reservationId, (name) => write(name, bytes))
+        (text) => named(entry.reservationId, (name) => write(name, text))
       ),
     remove: (id) => named(id, (name) => Effect.zipRight(folder.remove(name), removeLegacy(id))),
     entries: sweep.entries,
@@ -92,10 +97,10 @@ const makeStore = (
     deadLetter: (entry, why) =>
       Effect.flatMap(
         encodeDead(Record.dead(entry, why)),
-        (bytes) =>
+        (text) =>
           named(entry.reservationId, (name) =>
             folder.rename(name, Names.deadName(name)).pipe(
-              Effect.zipRight(write(Names.deadName(name), bytes)),
+              Effect.zipRight(write(Names.deadName(name), text)),
               Effect.zipRight(removeLegacy(entry.reservationId))
             ))
       ),
@@ -125,12 +130,8 @@ export const make = (
   const opening = Effect.unsafeMakeSemaphore(1)
   const create = (identity: Identity) =>
     Effect.gen(function*() {
-      const folder = yield* Folder.make(
-        disk,
-        path,
-        { directory, fsync, maxBytes: maxRecordBytes + reasonBytes },
-        yield* Names.fingerprint(identity)
-      )
+      const fingerprint = yield* Names.fingerprint(identity)
+      const folder = Folder.make(disk, path, { directory, fsync, maxBytes: maxRecordBytes + reasonBytes }, fingerprint)
       const watch = makeWatch()
       yield* probe(folder, watch)
       return makeStore(folder, identity, { maxRecordBytes, maxRecords }, watch)

@@ -8,9 +8,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { sanitize } from "../../protocol/InvalidInput.js"
-import { type Disk, isMissing } from "./journalDisk.js"
+import { isMissing, type Steps } from "./journalDisk.js"
 import { JournalError } from "./journalError.js"
-import { shared } from "./shared.js"
+import { type Disk, makeTemps } from "./journalWhole.js"
 
 export interface Options {
   readonly directory: string
@@ -32,7 +32,7 @@ export interface Folder {
   readonly list: Effect.Effect<ReadonlyArray<string>, JournalError>
   readonly read: (name: string) => Effect.Effect<Content>
   /** A reader sees the old file or the new one, never a part. */
-  readonly write: (name: string, bytes: Uint8Array) => Effect.Effect<void, JournalError>
+  readonly write: (name: string, text: string) => Effect.Effect<void, JournalError>
   /** In place of what has the new name. Says whether there was something to rename. */
   readonly rename: (from: string, to: string) => Effect.Effect<boolean, JournalError>
   /** What is not there is fine. */
@@ -58,47 +58,9 @@ const optionally = <A>(value: A) => <E>(effect: Effect.Effect<A, E>): Effect.Eff
 const loose = 0o077
 const staleMs = 3_600_000
 
-/** Writes in `directory`, which it creates when it has to. */
-const makeWriter = (disk: Disk, path: Path, directory: string, fsync: boolean) => {
-  const process = crypto.getRandomValues(new Uint32Array(1))[0]
-  let count = 0
-  const drop = (file: string) => Effect.ignore(disk.unlink(file))
-  const sync = (name: string) => fsync ? disk.syncDirectory(name) : Effect.void
-  // Records that get their names at the same time reach the disk together.
-  const syncOwn = shared(sync(directory))
-  const create = disk.makeDirectory(directory, { recursive: true, mode: 0o700 }).pipe(
-    Effect.zipRight(sync(path.dirname(directory))),
-    Effect.zipRight(sync(path.dirname(path.dirname(directory))))
-  )
-  /** `use` takes the temporary file away, or fails. */
-  const withTemp = <A>(
-    name: string,
-    bytes: Uint8Array,
-    synced: boolean,
-    use: (temp: string) => Effect.Effect<A, PlatformError>
-  ) =>
-    Effect.suspend(() => {
-      count = (count + 1) % 2 ** 32
-      const temp = path.join(directory, `${name}.${process}.${count.toString(16).padStart(8, "0")}.tmp`)
-      const written = disk.create(temp, bytes, synced)
-      return written.pipe(
-        Effect.catchIf(isMissing, () => Effect.zipRight(create, written)),
-        Effect.zipRight(Effect.onError(Effect.suspend(() => use(temp)), () => drop(temp)))
-      )
-    })
-  return {
-    probe: Effect.zipRight(
-      create,
-      withTemp("probe", new Uint8Array([10]), false, (temp) => Effect.zipLeft(disk.stat(temp), drop(temp)))
-    ),
-    write: (name: string, bytes: Uint8Array) =>
-      Effect.zipRight(withTemp(name, bytes, fsync, (temp) => disk.rename(temp, path.join(directory, name))), syncOwn)
-  }
-}
-
 const refused = (why: string): Content => ({ _tag: "Refused", why })
 
-const makeReader = (disk: Disk, path: Path, directory: string, maxBytes: number) => (name: string) =>
+const makeReader = (disk: Steps, path: Path, directory: string, maxBytes: number) => (name: string) =>
   Effect.gen(function*() {
     const file = path.join(directory, name)
     if (yield* disk.isLink(file)) return refused("a symbolic link")
@@ -113,38 +75,45 @@ const makeReader = (disk: Disk, path: Path, directory: string, maxBytes: number)
     )
   )
 
-/** Fails when `directory` is a symbolic link. */
-const makeGuard = (disk: Disk, directory: string): Effect.Effect<void, PlatformError | JournalError> =>
-  shared(Effect.flatMap(
-    optionally(false)(disk.watchLink(directory)),
-    (link) => link ? new JournalError({ reason: "symlink", detail: "the directory is a symbolic link" }) : Effect.void
-  ))
-
 /** The directory `fingerprint` below the configured one. */
-export const make = (disk: Disk, path: Path, options: Options, fingerprint: string): Effect.Effect<Folder> =>
-  Effect.map(Effect.makeSemaphore(64), (handles) => {
-    const directory = path.join(path.resolve(options.directory), fingerprint)
-    const { probe, write } = makeWriter(disk, path, directory, options.fsync)
-    const at = (name: string) => path.join(directory, name)
-    const guard = makeGuard(disk, directory)
-    const guarded = <A>(effect: Effect.Effect<A, PlatformError>) =>
-      handles.withPermits(1)(whole(Effect.zipRight(guard, effect)))
-    return {
-      probe: guarded(Effect.zipWith(probe, disk.stat(directory), (file, own) => ({
-        open: (file.mode & loose) === 0 && (own.mode & loose) !== 0
-      }))),
-      list: guarded(optionally<Array<string>>([])(disk.readDirectory(directory))).pipe(
-        Effect.map((names) => names.sort())
-      ),
-      read: makeReader(disk, path, directory, options.maxBytes),
-      write: (name, bytes) => guarded(write(name, bytes)),
-      rename: (from, to) => guarded(optionally(false)(Effect.as(disk.rename(at(from), at(to)), true))),
-      remove: (name) => guarded(optionally<void>(undefined)(disk.unlink(at(name)))),
-      removeStale: (name) =>
-        Effect.ignore(Effect.gen(function*() {
-          const { mtime } = yield* disk.stat(at(name))
-          const now = yield* Clock.currentTimeMillis
-          if (Option.exists(mtime, (date) => date.getTime() < now - staleMs)) yield* disk.unlink(at(name))
-        }))
-    }
-  })
+export const make = (disk: Disk, path: Path, options: Options, fingerprint: string): Folder => {
+  const { fsync, maxBytes } = options
+  const directory = path.join(path.resolve(options.directory), fingerprint)
+  const at = (name: string) => path.join(directory, name)
+  const { guarded, remove, replace } = disk.within(directory, fsync)
+  const sync = (name: string) => fsync ? disk.syncDirectory(name) : Effect.void
+  const create = disk.makeDirectory(directory, { recursive: true, mode: 0o700 }).pipe(
+    Effect.zipRight(sync(path.dirname(directory))),
+    Effect.zipRight(sync(path.dirname(path.dirname(directory))))
+  )
+  const probe = makeTemps()(at("probe"))
+  return {
+    probe: whole(guarded(Effect.zipRight(
+      create,
+      Effect.zipWith(
+        Effect.zipRight(
+          disk.create(probe, new Uint8Array([10]), false),
+          Effect.ensuring(disk.stat(probe), Effect.ignore(disk.unlink(probe)))
+        ),
+        disk.stat(directory),
+        (file, own) => ({ open: (file.mode & loose) === 0 && (own.mode & loose) !== 0 })
+      )
+    ))),
+    list: whole(guarded(optionally<Array<string>>([])(disk.readDirectory(directory)))).pipe(
+      Effect.map((names) => names.sort())
+    ),
+    read: makeReader(disk, path, directory, maxBytes),
+    write: (name, text) => {
+      const written = replace(at(name), text)
+      return whole(Effect.catchIf(written, isMissing, () => Effect.zipRight(guarded(create), written)))
+    },
+    rename: (from, to) => whole(guarded(optionally(false)(Effect.as(disk.rename(at(from), at(to)), true)))),
+    remove: (name) => whole(optionally<void>(undefined)(remove(at(name)))),
+    removeStale: (name) =>
+      Effect.ignore(Effect.gen(function*() {
+        const { mtime } = yield* disk.stat(at(name))
+        const now = yield* Clock.currentTimeMillis
+        if (Option.exists(mtime, (date) => date.getTime() < now - staleMs)) yield* disk.unlink(at(name))
+      }))
+  }
+}

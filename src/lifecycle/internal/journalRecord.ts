@@ -5,7 +5,8 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { decodeUnknownEither } from "../../protocol/internal/codec.js"
+import { decodeUnknownEither, derivedOf, unfit } from "../../protocol/internal/codec.js"
+import { declare } from "../../protocol/internal/plain.js"
 import { Count, optional, required } from "../../protocol/internal/wire.js"
 import { sanitize } from "../../protocol/InvalidInput.js"
 import * as Json from "../../protocol/Json.js"
@@ -18,13 +19,15 @@ export const principalOf = ({ apiKey, tenant }: Identity) =>
   tenant !== undefined && tenant.trim() !== "" ? { tenant } : { apiKey }
 
 /** Whether a path of a URL can hold the id, and a file name can tell it from every other. */
-export const isUsable = (id: string): id is ReservationId => Schema.is(ReservationId)(id) && !unfit.test(id)
+export const isUsable = (id: string): id is ReservationId => isId(id) && !unpathable.test(id)
 
-const unfit = /^\.{1,2}$|\p{Surrogate}/u
+const isId = Schema.is(ReservationId)
+
+const unpathable = /^\.{1,2}$|\p{Surrogate}/u
 
 const WireBody = Schema.NullOr(
   // One that says itself how it is written may be anything there.
-  Schema.declare((u: unknown): u is Body => Predicate.isRecord(u) && typeof u["toJSON"] !== "function", {
+  declare((u: unknown): u is Body => Predicate.isRecord(u) && typeof u["toJSON"] !== "function", {
     description: "an object"
   })
 )
@@ -62,7 +65,9 @@ const Own = Schema.Struct({
   )
 })
 
-const isRecord = Schema.is(Record)
+const fits = derivedOf(Schema.typeSchema(Record))?.decode
+const is = Schema.is(Record)
+const isRecord = (input: unknown): boolean => fits === undefined || fits(input) === unfit ? is(input) : true
 const decodeRecord = decodeUnknownEither(Record)
 const decodeOwn = Schema.decodeUnknownOption(Own)
 
@@ -98,7 +103,7 @@ const invalid = (detail: string): JournalError => new JournalError({ reason: "in
 /**
  * Writes a record of `baseUrl` with its keys in the order of the other clients. What is written can be read and sent by all of them.
  */
-export const encode = (baseUrl: string, entry: Entry): Either.Either<Uint8Array<ArrayBuffer>, JournalError> => {
+export const encode = (baseUrl: string, entry: Entry): Either.Either<string, JournalError> => {
   if (entry.baseUrl !== baseUrl) return Either.left(invalid("the record belongs to another base URL"))
   if (!isUsable(entry.reservationId)) {
     return Either.left(invalid("the reservation id must have 1 to 128 characters that a path can hold"))
@@ -115,13 +120,8 @@ export const encode = (baseUrl: string, entry: Entry): Either.Either<Uint8Array<
     not_before_ms: entry.notBeforeMs,
     x_effect_cycles: ownFacts(entry)
   })
-  return Either.mapBoth(text, {
-    onLeft: ({ reason }) => invalid(`the record is ${reason}`),
-    onRight: (text) => encoder.encode(text)
-  })
+  return Either.mapLeft(text, ({ reason }) => invalid(`the record is ${reason}`))
 }
-
-const encoder = new TextEncoder()
 
 /** The record as one that we may send: of our base URL, with an id that a request can carry. */
 export const entryOf = (baseUrl: string) => ({ reservationId, ...record }: Stored): Option.Option<Entry> =>

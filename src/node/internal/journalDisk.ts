@@ -1,7 +1,7 @@
 /**
  * The disk of a journal straight on Node: what happens with every record costs one callback a step.
  */
-import { type PlatformError, SystemError } from "@effect/platform/Error"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
@@ -11,19 +11,12 @@ import * as Layer from "effect/Layer"
 import { close, fsync, lstat, open, rename, unlink, writeFile } from "node:fs"
 import * as Portable from "../../lifecycle/internal/journalDisk.js"
 import * as Files from "../../lifecycle/internal/journalFiles.js"
+import * as Whole from "../../lifecycle/internal/journalWhole.js"
 import { type FilesOptions, Journal } from "../../lifecycle/Journal.js"
+import { failed } from "./journalFailure.js"
+import * as Thread from "./journalThread.js"
 
 type Failure = NodeJS.ErrnoException | null
-
-const failed = (method: string, file: string, { code, message, syscall }: NodeJS.ErrnoException): PlatformError =>
-  new SystemError({
-    reason: code === "ENOENT" ? "NotFound" : "Unknown",
-    module: "FileSystem",
-    method,
-    pathOrDescriptor: file,
-    syscall,
-    description: message
-  })
 
 const call = (
   method: string,
@@ -49,7 +42,7 @@ const isLink = (file: string): Effect.Effect<boolean, PlatformError> =>
   )
 
 /** What is rare goes through the platform. */
-const make = (fs: FileSystem.FileSystem): Portable.Disk => ({
+const make = (fs: FileSystem.FileSystem): Portable.Steps => ({
   ...Portable.make(fs),
   create: (file, bytes, synced) =>
     Effect.suspend(() => {
@@ -75,9 +68,15 @@ const make = (fs: FileSystem.FileSystem): Portable.Disk => ({
     )
 })
 
-/** `Journal.layerFiles` on this disk. */
-export const layerFiles = (options: FilesOptions): Layer.Layer<Journal, never, FileSystem.FileSystem | Path.Path> =>
-  Layer.effect(
+/** `Journal.layerFiles` on this disk. `start` is how its thread is started, and `crowd` how many records at once start it. */
+export const layerFiles = (
+  options: FilesOptions & Partial<Thread.Options>
+): Layer.Layer<Journal, never, FileSystem.FileSystem | Path.Path> =>
+  Layer.scoped(
     Journal,
-    Effect.map(Effect.all([FileSystem.FileSystem, Path.Path]), ([fs, path]) => Files.make(make(fs), path, options))
+    Effect.gen(function*() {
+      const path = yield* Path.Path
+      const disk = Whole.make(make(yield* FileSystem.FileSystem))
+      return Files.make(yield* Thread.make(disk, options), path, options)
+    })
   )

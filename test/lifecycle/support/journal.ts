@@ -68,7 +68,11 @@ export const temporary = Effect.flatMap(
 )
 
 /** Which implementation the suites run over. */
-export const current: { name: "platform" | "node"; layerFiles: typeof Journal.layerFiles; disturbed: Disturbed } = {
+export const current: {
+  name: "platform" | "node" | "thread"
+  layerFiles: typeof Journal.layerFiles
+  disturbed: Disturbed
+} = {
   name: "platform",
   layerFiles: Journal.layerFiles,
   disturbed: (fails, saw = () => {}) => {

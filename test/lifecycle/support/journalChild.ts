@@ -1,6 +1,6 @@
 /**
  * A process that puts records p0, p1, … and says which are kept, until it is killed. Arguments: the directory, the number of
- * the first record, and `node` for the disk of Node.
+ * the first record, and `node` or `thread` for the disk of Node.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,9 @@ import * as OnNode from "../../../src/node/internal/journalDisk.js"
 
 const baseUrl = "http://localhost:7878"
 const [directory = "", first, disk] = process.argv.slice(2)
-const { layerFiles } = disk === "node" ? OnNode : Journal
+const layer = disk === "platform"
+  ? Journal.layerFiles({ directory })
+  : OnNode.layerFiles({ directory, crowd: disk === "thread" ? 0 : Infinity })
 let next = Number(first)
 
 const one = (store: Journal.Store) =>
@@ -38,6 +40,6 @@ const program = Effect.gen(function*() {
   yield* Effect.all(Array.from({ length: 8 }, () => Effect.forever(one(store))), { concurrency: "unbounded" })
 })
 
-const live = Layer.provide(layerFiles({ directory }), NodeContext.layer)
+const live = Layer.provide(layer, NodeContext.layer)
 
 Effect.runFork(Effect.scoped(Effect.provide(program, live)))

@@ -1,5 +1,5 @@
 /**
- * The suites of the journal run over the disk of Node once this module is imported. Faults strike where Node itself calls its `fs`.
+ * The suites of the journal run over the disk of Node, without its thread, once this module is imported. Faults strike where Node itself calls its `fs`.
  */
 import * as Effect from "effect/Effect"
 import fs from "node:fs"
@@ -56,7 +56,7 @@ const disturb = (fails: (step: Step) => string | undefined, saw: (step: Step) =>
 }
 
 current.name = "node"
-current.layerFiles = layerFiles
+current.layerFiles = (options) => layerFiles({ ...options, crowd: Infinity })
 current.disturbed = (fails, saw = () => {}) => (effect) =>
   Effect.zipRight(
     Effect.acquireRelease(Effect.suspend(() => set(disturb(fails, saw))), () => set(real)),

@@ -1,0 +1,195 @@
+/**
+ * A disk whose records are written by a thread of its own, once there are many at a time: all that comes up while it works is done next,
+ * together. Without the thread, before it and after its death, each record is done here.
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+// What a platform calls a worker has a protocol, a pool and fibers for each message.
+// @effect-diagnostics-next-line nodeBuiltinImport:off
+import { Worker } from "node:worker_threads"
+import { logs } from "../../lifecycle/internal/held.js"
+import type { JournalError } from "../../lifecycle/internal/journalError.js"
+import { type Disk, makeTemps, symlink, type Whole } from "../../lifecycle/internal/journalWhole.js"
+import { sanitize } from "../../protocol/InvalidInput.js"
+import { failed } from "./journalFailure.js"
+import { code, type Done, type Job } from "./journalThreadCode.js"
+
+export interface Options {
+  /** How many records under way at once start the thread; with 0 it is there before the first. */
+  readonly crowd: number
+  readonly start: () => Worker
+}
+
+type Outcome = Effect.Effect<void, PlatformError | JournalError>
+
+interface Request {
+  readonly job: Job
+  readonly resume: (outcome: Outcome) => void
+  /** The same without the thread. */
+  readonly again: () => Outcome
+}
+
+/** More than this many wait for the message after the next: as many files are open at once. */
+const maxJobs = 64
+
+/** Nothing of how the program was started reaches it: no loader, no variable. */
+const startThread = (): Worker => new Worker(code, { eval: true, execArgv: [], env: {} })
+
+const outcomeOf = ([, file, temp]: Job, done: Done): Outcome =>
+  done === null
+    ? Effect.void
+    : Effect.fail(done === true ? symlink() : failed(temp === "" ? "unlink" : "rename", file, done))
+
+const warn = (why: string) =>
+  Effect.logWarning("The thread of the journal is not there any more: records are written without it").pipe(
+    Effect.annotateLogs({ ...logs, why: sanitize(why) })
+  )
+
+/**
+ * Requests on their way to the thread and back, one message each way at a time: what is asked while it works is sent next, together. The
+ * process is held only while there are some.
+ */
+const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) => void) => {
+  let state: "starting" | "on" | "off" = "starting"
+  let waiting: Array<Request> = []
+  let sent: ReadonlyArray<Request> = []
+  let isDue = false
+  let why = "it has ended"
+  let settled: Array<() => void> = []
+  const send = () => {
+    isDue = false
+    if (state !== "on" || !mayWork() || sent.length > 0) return
+    sent = waiting.slice(0, maxJobs)
+    waiting = waiting.slice(maxJobs)
+    if (sent.length > 0) return worker.postMessage(sent.map(({ job }) => job))
+    worker.unref()
+    settle()
+  }
+  const settle = () => {
+    const all = settled
+    settled = []
+    for (const resume of all) resume()
+  }
+  /** At the end of this turn of the event loop, when all that is there now has asked. */
+  const schedule = () => {
+    if (isDue || sent.length > 0) return
+    isDue = true
+    worker.ref()
+    setImmediate(send)
+  }
+  worker.on("online", () => {
+    state = "on"
+    schedule()
+  })
+  worker.on("message", (done: ReadonlyArray<Done>) => {
+    const requests = sent
+    sent = []
+    send()
+    for (const [n, { job, resume }] of requests.entries()) resume(outcomeOf(job, done[n] ?? null))
+  })
+  worker.on("messageerror", () => void worker.terminate())
+  worker.on("error", (error) => {
+    why = String(error)
+  })
+  worker.on("exit", () => {
+    if (state === "off") return
+    state = "off"
+    died(why)
+    const left = [...sent, ...waiting]
+    waiting = []
+    sent = []
+    for (const { again, resume } of left) resume(again())
+    settle()
+  })
+  worker.unref()
+  return {
+    isOn: () => state === "on",
+    schedule,
+    ask: (request: Request) => {
+      waiting.push(request)
+      schedule()
+    },
+    /** It is there, or dead, and has nothing to do. */
+    settled: Effect.async<void>((resume) => {
+      if (state === "off") return resume(Effect.void)
+      settled.push(() => resume(Effect.void))
+      worker.ref()
+      if (state === "on") schedule()
+    }),
+    end: Effect.promise(() => {
+      state = "off"
+      worker.ref()
+      return worker.terminate()
+    })
+  }
+}
+
+/** `disk`, whose records go to a thread. */
+export const make = (
+  disk: Disk,
+  { crowd = 4, start = startThread }: Partial<Options>
+): Effect.Effect<Disk, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    let thread: ReturnType<typeof makeThread> | undefined
+    let mayBegin = true
+    let here = 0
+    let lost: string | undefined
+    const died = (why: string) => {
+      lost = why
+    }
+    const begin = () => {
+      mayBegin = false
+      try {
+        thread = makeThread(start(), () => here === 0, died)
+      } catch (error) {
+        died(String(error))
+      }
+    }
+    const sayLost = Effect.suspend(() => {
+      const why = lost
+      lost = undefined
+      return why === undefined ? Effect.void : warn(why)
+    })
+    const without = (outcome: Outcome): Outcome =>
+      Effect.suspend(() => {
+        here++
+        if (mayBegin && here >= crowd) begin()
+        return Effect.zipRight(sayLost, outcome)
+      }).pipe(Effect.ensuring(Effect.sync(() => {
+        here--
+        if (here === 0) thread?.schedule()
+      })))
+    const run = (job: () => Job, outcome: () => Outcome): Outcome =>
+      Effect.suspend(() => {
+        if (thread?.isOn() !== true) return without(outcome())
+        const { ask } = thread
+        return Effect.async((resume) => {
+          const made = job()
+          // It may have been done already, in part or as a whole: a second time changes nothing.
+          const again = () => without(Effect.zipRight(Effect.ignore(disk.unlink(made[2])), outcome()))
+          ask({ job: made, resume, again })
+        })
+      })
+    if (crowd === 0) begin()
+    if (thread !== undefined) yield* thread.settled
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        mayBegin = false
+        return thread === undefined ? Effect.void : Effect.zipRight(thread.settled, thread.end)
+      })
+    )
+    return {
+      ...disk,
+      within: (directory, synced) => {
+        const whole = disk.within(directory, synced)
+        const tempOf = makeTemps()
+        return {
+          ...whole,
+          replace: (file, text) =>
+            run(() => [directory, file, tempOf(file), text, synced], () => whole.replace(file, text)),
+          remove: (file) => run(() => [directory, file, "", "", synced], () => whole.remove(file))
+        }
+      }
+    }
+  })
