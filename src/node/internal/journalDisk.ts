@@ -41,7 +41,9 @@ const isLink = (file: string): Effect.Effect<boolean, PlatformError> =>
       ))
   )
 
-/** What is rare goes through the platform. */
+/** Without a thread. What is rare goes through the platform. */
+export const disk = Effect.map(FileSystem.FileSystem, (fs) => Whole.make(make(fs)))
+
 const make = (fs: FileSystem.FileSystem): Portable.Steps => ({
   ...Portable.make(fs),
   create: (file, bytes, synced) =>
@@ -76,7 +78,6 @@ export const layerFiles = (
     Journal,
     Effect.gen(function*() {
       const path = yield* Path.Path
-      const disk = Whole.make(make(yield* FileSystem.FileSystem))
-      return Files.make(yield* Thread.make(disk, options), path, options)
+      return Files.make(yield* Thread.make(yield* disk, options), path, options)
     })
   )

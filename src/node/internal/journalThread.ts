@@ -13,7 +13,7 @@ import type { JournalError } from "../../lifecycle/internal/journalError.js"
 import { type Disk, makeTemps, symlink, type Whole } from "../../lifecycle/internal/journalWhole.js"
 import { sanitize } from "../../protocol/InvalidInput.js"
 import { failed } from "./journalFailure.js"
-import { code, type Done, type Job } from "./journalThreadCode.js"
+import { type Answer, code, type Failure, type Job } from "./journalThreadCode.js"
 
 export interface Options {
   /** How many records under way at once start the thread; with 0 it is there before the first. */
@@ -30,39 +30,40 @@ interface Request {
   readonly again: () => Outcome
 }
 
-/** More than this many wait for the message after the next: as many files are open at once. */
-const maxJobs = 64
+/** More than this many wait until some are answered: as many files are open at once. */
+const maxSent = 64
 
 /** Nothing of how the program was started reaches it: no loader, no variable. */
 const startThread = (): Worker => new Worker(code, { eval: true, execArgv: [], env: {} })
 
-const outcomeOf = ([, file, temp]: Job, done: Done): Outcome =>
-  done === null
+const outcomeOf = ([, , file, temp]: Job, failure: Failure): Outcome =>
+  failure === null
     ? Effect.void
-    : Effect.fail(done === true ? symlink() : failed(temp === "" ? "unlink" : "rename", file, done))
+    : Effect.fail(failure === true ? symlink() : failed(temp === "" ? "unlink" : "rename", file, failure))
 
 const warn = (why: string) =>
   Effect.logWarning("The thread of the journal is not there any more: records are written without it").pipe(
     Effect.annotateLogs({ ...logs, why: sanitize(why) })
   )
 
-/**
- * Requests on their way to the thread and back, one message each way at a time: what is asked while it works is sent next, together. The
- * process is held only while there are some.
- */
+/** Requests on their way to the thread and back. It holds the process only while there are some. */
 const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) => void) => {
   let state: "starting" | "on" | "off" = "starting"
   let waiting: Array<Request> = []
-  let sent: ReadonlyArray<Request> = []
+  const sent = new Map<number, Request>()
   let isDue = false
   let why = "it has ended"
   let settled: Array<() => void> = []
   const send = () => {
     isDue = false
-    if (state !== "on" || !mayWork() || sent.length > 0) return
-    sent = waiting.slice(0, maxJobs)
-    waiting = waiting.slice(maxJobs)
-    if (sent.length > 0) return worker.postMessage(sent.map(({ job }) => job))
+    if (state !== "on" || !mayWork()) return
+    const free = maxSent - sent.size
+    if (waiting.length > 0 && free > 0) {
+      const next = waiting.splice(0, free)
+      for (const request of next) sent.set(request.job[0], request)
+      worker.postMessage(next.map(({ job }) => job))
+    }
+    if (sent.size > 0) return
     worker.unref()
     settle()
   }
@@ -73,7 +74,7 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
   }
   /** At the end of this turn of the event loop, when all that is there now has asked. */
   const schedule = () => {
-    if (isDue || sent.length > 0) return
+    if (isDue) return
     isDue = true
     worker.ref()
     setImmediate(send)
@@ -82,11 +83,13 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
     state = "on"
     schedule()
   })
-  worker.on("message", (done: ReadonlyArray<Done>) => {
-    const requests = sent
-    sent = []
-    send()
-    for (const [n, { job, resume }] of requests.entries()) resume(outcomeOf(job, done[n] ?? null))
+  worker.on("message", (answers: ReadonlyArray<Answer>) => {
+    for (const [id, failure] of answers) {
+      const request = sent.get(id)
+      sent.delete(id)
+      request?.resume(outcomeOf(request.job, failure))
+    }
+    if (waiting.length > 0 || sent.size === 0) schedule()
   })
   worker.on("messageerror", () => void worker.terminate())
   worker.on("error", (error) => {
@@ -96,9 +99,9 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
     if (state === "off") return
     state = "off"
     died(why)
-    const left = [...sent, ...waiting]
+    const left = [...sent.values(), ...waiting]
     waiting = []
-    sent = []
+    sent.clear()
     for (const { again, resume } of left) resume(again())
     settle()
   })
@@ -135,6 +138,7 @@ export const make = (
     let mayBegin = true
     let here = 0
     let lost: string | undefined
+    let id = 0
     const died = (why: string) => {
       lost = why
     }
@@ -167,7 +171,7 @@ export const make = (
         return Effect.async((resume) => {
           const made = job()
           // It may have been done already, in part or as a whole: a second time changes nothing.
-          const again = () => without(Effect.zipRight(Effect.ignore(disk.unlink(made[2])), outcome()))
+          const again = () => without(Effect.zipRight(Effect.ignore(disk.unlink(made[3])), outcome()))
           ask({ job: made, resume, again })
         })
       })
@@ -187,8 +191,8 @@ export const make = (
         return {
           ...whole,
           replace: (file, text) =>
-            run(() => [directory, file, tempOf(file), text, synced], () => whole.replace(file, text)),
-          remove: (file) => run(() => [directory, file, "", "", synced], () => whole.remove(file))
+            run(() => [id++, directory, file, tempOf(file), text, synced], () => whole.replace(file, text)),
+          remove: (file) => run(() => [id++, directory, file, "", "", synced], () => whole.remove(file))
         }
       }
     }

@@ -2,26 +2,31 @@
  * What the thread of the journal runs, as text: a bundler can neither lose nor rename it.
  */
 
-/** A file in place of another, or with neither a temporary file nor a text one that goes. */
-export type Job = readonly [directory: string, file: string, temp: string, text: string, synced: boolean]
+/** A file in place of another; without a temporary name, a file that goes. */
+export type Job = readonly [id: number, directory: string, file: string, temp: string, text: string, synced: boolean]
 
 /** Nothing when it is done, true when the directory is a symbolic link, otherwise why not. */
-export type Done = null | true | { readonly code?: string; readonly message: string; readonly syscall?: string }
+export type Failure = null | true | { readonly code?: string; readonly message: string; readonly syscall?: string }
+
+export type Answer = readonly [id: number, failure: Failure]
 
 /**
- * Does an array of jobs at a time and answers with what became of each, in the same order. All are written before the first is renamed, so
- * that they reach the disk together, and a directory is synced once.
+ * Takes arrays of jobs and gives arrays of answers, in any order. The jobs of one file are done one after the other. What has to
+ * reach the disk is left to the threads of libuv, so that nothing else waits for it, and a directory is synced once for all records that have
+ * got their names before; the rest is done at once.
  */
 export const code = `"use strict"
 const fs = require("node:fs")
 const { parentPort } = require("node:worker_threads")
 
+const why = ({ code, message, syscall }) => ({ code, message, syscall })
+
 const attempt = (work) => {
   try {
     work()
     return null
-  } catch ({ code, message, syscall }) {
-    return { code, message, syscall }
+  } catch (error) {
+    return why(error)
   }
 }
 
@@ -33,50 +38,79 @@ const isLink = (directory) => {
   }
 }
 
-const write = (one) => {
-  const [directory, file, temp, text, synced] = one.job
-  if (temp === "") return
-  one.failed = attempt(() => {
-    one.handle = fs.openSync(temp, "wx", 0o600)
-    fs.writeFileSync(one.handle, text)
-  })
+let answers = []
+const post = () => {
+  parentPort.postMessage(answers)
+  answers = []
 }
 
-const close = (one) => {
-  const { handle } = one
-  if (handle === undefined) return
-  if (one.failed === null && one.job[4]) one.failed = attempt(() => fs.fsyncSync(handle))
-  const closed = attempt(() => fs.closeSync(handle))
-  one.failed ??= closed
+/** The files that are being worked on, each with what comes after. */
+const files = new Map()
+const end = ([id, , file], failed) => {
+  if (answers.push([id, failed]) === 1) setImmediate(post)
+  const next = files.get(file).shift()
+  if (next === undefined) files.delete(file)
+  else next()
 }
 
-const finish = (one, touched) => {
-  const [directory, file, temp, text, synced] = one.job
-  if (one.failed === null) {
-    one.failed = attempt(() => temp === "" ? fs.unlinkSync(file) : fs.renameSync(temp, file))
-    if (one.failed === null && temp !== "" && synced) touched.add(directory)
+const sync = (directory, group) => {
+  let handle
+  const next = []
+  const done = () => {
+    if (handle !== undefined) attempt(() => fs.closeSync(handle))
+    for (const job of group) end(job, null)
+    if (next.length === 0) directories.delete(directory)
+    else sync(directory, next)
   }
-  if (one.failed !== null && one.handle !== undefined) attempt(() => fs.unlinkSync(temp))
+  directories.set(directory, next)
+  attempt(() => {
+    handle = fs.openSync(directory, "r")
+  })
+  if (handle === undefined) done()
+  else fs.fsync(handle, done)
 }
 
-const sync = (directory) => {
-  attempt(() => {
-    const handle = fs.openSync(directory, "r")
-    attempt(() => fs.fsyncSync(handle))
-    fs.closeSync(handle)
-  })
+/** The directories that are being synced, each with the jobs for the next time. */
+const directories = new Map()
+const named = (job) => {
+  const [, directory] = job
+  const group = directories.get(directory)
+  if (group === undefined) sync(directory, [job])
+  else group.push(job)
+}
+
+const replace = (job) => {
+  const [, , file, temp, text, synced] = job
+  const options = { flag: "wx", mode: 0o600, flush: synced }
+  const written = (error) => {
+    const isThere = error === null || error.syscall !== "open"
+    const failed = error === null ? attempt(() => fs.renameSync(temp, file)) : why(error)
+    if (failed !== null && isThere) attempt(() => fs.unlinkSync(temp))
+    if (failed === null && synced) named(job)
+    else end(job, failed)
+  }
+  if (synced) fs.writeFile(temp, text, options, written)
+  else written(attempt(() => fs.writeFileSync(temp, text, options)))
+}
+
+const remove = (job) => {
+  const [, , file, , , synced] = job
+  if (synced) fs.unlink(file, (error) => end(job, error && why(error)))
+  else end(job, attempt(() => fs.unlinkSync(file)))
 }
 
 parentPort.on("message", (jobs) => {
   const links = new Map()
-  for (const [directory] of jobs) if (!links.has(directory)) links.set(directory, isLink(directory))
-  const touched = new Set()
-  const all = jobs.map((job) => ({ job, failed: links.get(job[0]) ? true : null, handle: undefined }))
-  const open = all.filter(({ failed }) => failed === null)
-  for (const one of open) write(one)
-  for (const one of open) close(one)
-  for (const one of open) finish(one, touched)
-  for (const directory of touched) sync(directory)
-  parentPort.postMessage(all.map(({ failed }) => failed))
+  for (const job of jobs) {
+    const [, directory, file, temp] = job
+    if (!links.has(directory)) links.set(directory, isLink(directory))
+    const work = links.get(directory) ? () => end(job, true) : () => temp === "" ? remove(job) : replace(job)
+    const after = files.get(file)
+    if (after !== undefined) after.push(work)
+    else {
+      files.set(file, [])
+      work()
+    }
+  }
 })
 `

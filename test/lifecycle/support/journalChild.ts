@@ -1,17 +1,19 @@
 /**
- * A process that puts records p0, p1, … and says which are kept, until it is killed. Arguments: the directory, the number of
- * the first record, and `node` or `thread` for the disk of Node.
+ * A process that puts records p0, p1, … and says which are kept, until it is killed, or until nothing
+ * is left to do. Arguments: the directory, the number of the first record, the disk (`platform`, `node`, `thread`), and how many times eight
+ * records, without end when it is not there.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import { writeSync } from "node:fs"
 import * as Journal from "../../../src/lifecycle/Journal.js"
 import * as OnNode from "../../../src/node/internal/journalDisk.js"
 
 const baseUrl = "http://localhost:7878"
-const [directory = "", first, disk] = process.argv.slice(2)
+const [directory = "", first, disk, times] = process.argv.slice(2)
 const layer = disk === "platform"
   ? Journal.layerFiles({ directory })
   : OnNode.layerFiles({ directory, crowd: disk === "thread" ? 0 : Infinity })
@@ -34,12 +36,19 @@ const one = (store: Journal.Store) =>
     )
   })
 
+const many = (store: Journal.Store) =>
+  times === undefined ? Effect.forever(one(store)) : Effect.replicateEffect(one(store), Number(times))
+
 const program = Effect.gen(function*() {
   const journal = yield* Journal.Journal
   const store = yield* journal.open({ baseUrl, tenant: "acme", apiKey: Redacted.make("k") })
-  yield* Effect.all(Array.from({ length: 8 }, () => Effect.forever(one(store))), { concurrency: "unbounded" })
+  yield* Effect.all(Array.from({ length: 8 }, () => many(store)), { concurrency: "unbounded" })
 })
 
 const live = Layer.provide(layer, NodeContext.layer)
 
-Effect.runFork(Effect.scoped(Effect.provide(program, live)))
+// The layer stays open: a thread that does nothing must not keep the process.
+Effect.runFork(Effect.gen(function*() {
+  const scope = yield* Scope.make()
+  yield* program.pipe(Effect.provide(yield* Layer.buildWithScope(live, scope)), Scope.extend(scope))
+}))

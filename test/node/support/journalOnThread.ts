@@ -12,30 +12,68 @@ import { current, type Step } from "../../lifecycle/support/journal.js"
 const faults = `{
   const fs = require("node:fs")
   const { receiveMessageOnPort, workerData: { port, signal } } = require("node:worker_threads")
-  const { openSync, writeFileSync, fsyncSync, closeSync, renameSync } = fs
+  const { openSync, writeFileSync, closeSync, renameSync, open, write, fsync, close } = fs
   const directories = new Set()
-  const strike = (step, go) => {
+  const files = new Set()
+  const strike = (step) => {
     Atomics.store(signal, 0, 0)
     port.postMessage(step)
     Atomics.wait(signal, 0, 0)
     const { message } = receiveMessageOnPort(port)
-    if (message !== null) throw Object.assign(new Error(message), { syscall: step })
-    return go()
+    return message === null ? undefined : Object.assign(new Error(message), { syscall: step })
   }
-  fs.openSync = (file, flag, mode) => {
-    const isDirectory = flag === "r"
-    const handle = strike(isDirectory ? "open directory" : "open", () => openSync(file, flag, mode))
-    if (isDirectory) directories.add(handle)
+  const strikeNow = (step) => {
+    const error = strike(step)
+    if (error !== undefined) throw error
+  }
+  const over = (step, real) => (...args) => {
+    const error = strike(step)
+    if (error === undefined) return real(...args)
+    setImmediate(args[args.length - 1], error)
+  }
+  const ofTemp = (step, real) => (...args) => (files.has(args[0]) ? over(step, real) : real)(...args)
+  fs.openSync = (file, flag) => {
+    strikeNow("open directory")
+    const handle = openSync(file, flag)
+    directories.add(handle)
     return handle
   }
-  fs.writeFileSync = (handle, text) => strike("write", () => writeFileSync(handle, text))
-  fs.fsyncSync = (handle) => strike(directories.has(handle) ? "sync directory" : "sync", () => fsyncSync(handle))
   fs.closeSync = (handle) => {
     directories.delete(handle)
     closeSync(handle)
-    strike("close", () => {})
+    strikeNow("close")
   }
-  fs.renameSync = (from, to) => strike("rename", () => renameSync(from, to))
+  fs.renameSync = (from, to) => {
+    strikeNow("rename")
+    renameSync(from, to)
+  }
+  fs.writeFileSync = (file, text, options) => {
+    strikeNow("open")
+    Object.assign(fs, real)
+    try {
+      writeFileSync(file, text, options)
+    } finally {
+      Object.assign(fs, faulty)
+    }
+    strikeNow("write")
+    strikeNow("close")
+  }
+  fs.open = (...args) => {
+    const done = args.pop()
+    const kept = (error, handle) => {
+      if (error === null) files.add(handle)
+      done(error, handle)
+    }
+    over("open", open)(...args, kept)
+  }
+  fs.write = ofTemp("write", write)
+  fs.fsync = (handle, done) => over(directories.has(handle) ? "sync directory" : "sync", fsync)(handle, done)
+  fs.close = (handle, done) => {
+    files.delete(handle)
+    close(handle, (error) => over("close", (done) => done(error))(done))
+  }
+  const real = { openSync, closeSync }
+  const faulty = { openSync: fs.openSync, closeSync: fs.closeSync }
 }
 `
 
