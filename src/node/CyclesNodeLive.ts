@@ -24,7 +24,8 @@ import * as Transport from "./Transport.js"
 export const standardDirectory = (): string => `${homedir()}/.runcycles/commit-journal`
 
 /**
- * A journal of files in a directory, as `Journal.layerFiles` keeps it, straight on the files of Node: a record costs a fraction.
+ * A journal of files in a directory, as `Journal.layerFiles` keeps it, straight on the files of Node: a record costs a fraction. Once several
+ * records come at a time, a thread of its own writes them; where there can be none, a warning says so and they are written without.
  *
  * @since 0.1.0
  * @category layers

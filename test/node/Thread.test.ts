@@ -15,7 +15,16 @@ import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { disk, layerFiles } from "../../src/node/internal/journalDisk.js"
 import * as Thread from "../../src/node/internal/journalThread.js"
-import { current, entry, fingerprint, identity, logged, nameOf, onDisk, temporary } from "../lifecycle/support/journal.js"
+import {
+  current,
+  entry,
+  fingerprint,
+  identity,
+  logged,
+  nameOf,
+  onDisk,
+  temporary
+} from "../lifecycle/support/journal.js"
 import { start } from "./support/journalOnThread.js"
 
 const ids = (count: number) => Array.from({ length: count }, (_, n) => `t${n}`)
@@ -87,7 +96,7 @@ describe("the thread of the journal", () => {
 
   it.live("what is asked of one file is done in the order of asking", () =>
     onDisk(Effect.gen(function*() {
-            const directory = yield* temporary
+      const directory = yield* temporary
       const { remove, replace } = (yield* Thread.make(yield* disk, { crowd: 0, start })).within(directory, true)
       const file = (n: number) => join(directory, `f${n}`)
       yield* Effect.forEach(Array.from({ length: 20 }, (_, n) => file(n)), (file, n) =>
@@ -129,7 +138,9 @@ describe("without the thread no record is lost", () => {
               together(50, (id) => Effect.zipRight(store.put(entry(id)), store.put(entry(id, { notBeforeMs: 1 }))))
             )
             const removed = yield* Effect.fork(store.remove("gone"))
-            for (let n = 0; n < turns; n++) yield* Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+            for (let n = 0; n < turns; n++) {
+              yield* Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+            }
             yield* Effect.promise(async () => threads[0]?.terminate())
             yield* Fiber.join(fiber)
             yield* Fiber.join(removed)
@@ -190,13 +201,17 @@ describe("a process with a thread", () => {
       return Effect.sync(() => child.kill("SIGKILL"))
     })
 
-  it.live("ends by itself when nothing is asked any more, and not before all is kept", () =>
-    onDisk(Effect.gen(function*() {
-      const directory = join(yield* temporary, "own")
-      mkdirSync(directory)
-      const [code, lines] = yield* Effect.timeout(run(directory, ["0", "thread", "20"]), 20_000)
-      assert.strictEqual(code, 0)
-      assert.lengthOf(lines, 160)
-      assert.deepStrictEqual(readdirSync(join(directory, fingerprint)).sort(), lines.map(nameOf).sort())
-    })), 30_000)
+  it.live(
+    "ends by itself when nothing is asked any more, and not before all is kept",
+    () =>
+      onDisk(Effect.gen(function*() {
+        const directory = join(yield* temporary, "own")
+        mkdirSync(directory)
+        const [code, lines] = yield* Effect.timeout(run(directory, ["0", "thread", "20"]), 20_000)
+        assert.strictEqual(code, 0)
+        assert.lengthOf(lines, 160)
+        assert.deepStrictEqual(readdirSync(join(directory, fingerprint)).sort(), lines.map(nameOf).sort())
+      })),
+    30_000
+  )
 })

@@ -1,16 +1,14 @@
 /**
- * A disk whose records are written by a thread of its own, once there are many at a time: all that comes up while it works is done next,
- * together. Without the thread, before it and after its death, each record is done here.
+ * A disk whose records are written by a thread of its own as soon as there are several at a time: the event loop of the program gives them
+ * away and hears of them in messages, many records in each. Before there is a thread, and after its death, records are written here.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-// What a platform calls a worker has a protocol, a pool and fibers for each message.
-// @effect-diagnostics-next-line nodeBuiltinImport:off
 import { Worker } from "node:worker_threads"
 import { logs } from "../../lifecycle/internal/held.js"
 import type { JournalError } from "../../lifecycle/internal/journalError.js"
-import { type Disk, makeTemps, symlink, type Whole } from "../../lifecycle/internal/journalWhole.js"
+import { type Disk, makeTemps, symlink } from "../../lifecycle/internal/journalWhole.js"
 import { sanitize } from "../../protocol/InvalidInput.js"
 import { failed } from "./journalFailure.js"
 import { type Answer, code, type Failure, type Job } from "./journalThreadCode.js"
@@ -52,6 +50,7 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
   let waiting: Array<Request> = []
   const sent = new Map<number, Request>()
   let isDue = false
+  let isEnding = false
   let why = "it has ended"
   let settled: Array<() => void> = []
   const send = () => {
@@ -96,9 +95,8 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
     why = String(error)
   })
   worker.on("exit", () => {
-    if (state === "off") return
     state = "off"
-    died(why)
+    if (!isEnding) died(why)
     const left = [...sent.values(), ...waiting]
     waiting = []
     sent.clear()
@@ -121,6 +119,7 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
       if (state === "on") schedule()
     }),
     end: Effect.promise(() => {
+      isEnding = true
       state = "off"
       worker.ref()
       return worker.terminate()
@@ -128,7 +127,7 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
   }
 }
 
-/** `disk`, whose records go to a thread. */
+/** The same disk with a thread, which ends with the scope. */
 export const make = (
   disk: Disk,
   { crowd = 4, start = startThread }: Partial<Options>
