@@ -40,7 +40,7 @@ const outcomeOf = ([, , file, temp]: Job, failure: Failure): Outcome =>
     : Effect.fail(failure === true ? symlink() : failed(temp === "" ? "unlink" : "rename", file, failure))
 
 const warn = (why: string) =>
-  Effect.logWarning("The thread of the journal is not there any more: records are written without it").pipe(
+  Effect.logWarning("The thread of the journal cannot be used: records are written without it").pipe(
     Effect.annotateLogs({ ...logs, why: sanitize(why) })
   )
 
