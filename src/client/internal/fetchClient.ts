@@ -165,7 +165,9 @@ const read: Wire<Fetched>["read"] = ({ end, header, web }, limit, onText, onErro
   }
   const reader = web.body?.getReader()
   // Where `fetch` has no streams, and where there is no body.
-  if (reader === undefined) return void web.text().then(onText, onError)
+  if (reader === undefined) {
+    return void web.text().then((text) => onText(text.length > limit ? undefined : text), onError)
+  }
   const parts: Array<Uint8Array> = []
   let size = 0
   const next = ({ value: part }: { readonly value?: Uint8Array | undefined }): void => {

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import { clockOf } from "../../client/internal/monotonic.js"
 import { Amount } from "../../protocol/Amount.js"
@@ -248,32 +249,56 @@ class Hold implements Open {
 type Facts = Backing["facts"]
 
 /** What the user holds. Its functions need no `this`, and like its effects are made when they are asked for. */
-class Handle implements Reservation {
-  readonly id: Facts["id"]
-  readonly decision: Facts["decision"]
-  readonly caps: Facts["caps"]
-  readonly estimate: Facts["estimate"]
-  readonly reserved: Facts["reserved"]
-  readonly subject: Facts["subject"]
-  readonly action: Facts["action"]
-  readonly scopePath: Facts["scopePath"]
-  readonly affectedScopes: Facts["affectedScopes"]
-  readonly balances: Facts["balances"]
+class Handle extends Inspectable.Class implements Reservation {
   readonly #hold: Hold
 
   constructor(hold: Hold) {
-    const { facts } = hold.backing
-    this.id = facts.id
-    this.decision = facts.decision
-    this.caps = facts.caps
-    this.estimate = facts.estimate
-    this.reserved = facts.reserved
-    this.subject = facts.subject
-    this.action = facts.action
-    this.scopePath = facts.scopePath
-    this.affectedScopes = facts.affectedScopes
-    this.balances = facts.balances
+    super()
     this.#hold = hold
+  }
+
+  get id(): Facts["id"] {
+    return this.#hold.backing.facts.id
+  }
+
+  get decision(): Facts["decision"] {
+    return this.#hold.backing.facts.decision
+  }
+
+  get caps(): Facts["caps"] {
+    return this.#hold.backing.facts.caps
+  }
+
+  get estimate(): Facts["estimate"] {
+    return this.#hold.backing.facts.estimate
+  }
+
+  get reserved(): Facts["reserved"] {
+    return this.#hold.backing.facts.reserved
+  }
+
+  get subject(): Facts["subject"] {
+    return this.#hold.backing.facts.subject
+  }
+
+  get action(): Facts["action"] {
+    return this.#hold.backing.facts.action
+  }
+
+  get scopePath(): Facts["scopePath"] {
+    return this.#hold.backing.facts.scopePath
+  }
+
+  get affectedScopes(): Facts["affectedScopes"] {
+    return this.#hold.backing.facts.affectedScopes
+  }
+
+  get balances(): Facts["balances"] {
+    return this.#hold.backing.facts.balances
+  }
+
+  toJSON(): unknown {
+    return { _id: "effect-cycles/Reservation", ...this.#hold.backing.facts }
   }
 
   get lease() {
