@@ -166,8 +166,8 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
     return dropped.length === 0 ? reply : Effect.zipRight(warnDropped(operation, dropped), reply)
   }
 
-  const exchanged = (args: ReadonlyArray<unknown>): Answered =>
-    Effect.withFiberRuntime((caller, { runtimeFlags }) => {
+  return (...args: ReadonlyArray<unknown>): Answered =>
+    spanned((caller, { runtimeFlags }): Answered => {
       const handover = handoverIn(args)
       handover?.begin()
       const answered = (answer: Answered): Answered => handover?.answered(answer) ?? answer
@@ -182,10 +182,7 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
       return handover === undefined && RuntimeFlags.interruptible(runtimeFlags)
         ? Effect.async((resume) => Effect.sync(begin(resume)))
         : Effect.async((resume) => void begin(resume))
-    })
-
-  return (...args: ReadonlyArray<unknown>): Answered =>
-    spanned(exchanged(args), ({ _tag }) => ({ [Telemetry.attributes.errorType]: _tag }))
+    }, ({ _tag }) => ({ [Telemetry.attributes.errorType]: _tag }))
 }
 
 const warnCleartext = (config: CyclesConfig) =>

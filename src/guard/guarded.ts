@@ -116,15 +116,19 @@ const runIn = <A, E, R, E2, R2>(
     )
   })
 
+const spanned = Telemetry.spanned(Telemetry.guardSpan, {})
+
 /** A guard that comes to its hold in a way of its own. */
 export const guardedBy = <A, E, R, E2, R2>(
   self: Effect.Effect<A, E, R>,
   options: GuardOptions<A, E2, R2>,
   by?: Obtain
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(begin(options, restore, by), (session) => runIn(session, self, options, restore))
-  ).pipe(Telemetry.spanned(Telemetry.guardSpan, {}))
+  spanned(() =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(begin(options, restore, by), (session) => runIn(session, self, options, restore))
+    )
+  )
 
 /**
  * Runs an effect inside a budget: reserves the estimate, runs the effect with `CurrentReservation`, and settles by how it ends.

@@ -28,7 +28,8 @@ export type IdempotencyKey = typeof IdempotencyKey.Type
 
 const make = maker(IdempotencyKey)
 
-const randomKey = Effect.sync(() => globalThis.crypto.randomUUID())
+const random = (): string => globalThis.crypto.randomUUID()
+const randomKey = Effect.sync(random)
 
 /**
  * Where fresh keys come from: random UUIDs of version 4 unless a program provides another source.
@@ -46,9 +47,10 @@ export class IdempotencyKeys extends Context.Reference<IdempotencyKeys>()("effec
  * @since 0.1.0
  * @category constructors
  */
-export const fresh: Effect.Effect<IdempotencyKey> = Effect.withFiberRuntime(({ currentContext }) =>
-  Effect.map(Context.get(currentContext, IdempotencyKeys), (key) => make(key))
-)
+export const fresh: Effect.Effect<IdempotencyKey> = Effect.withFiberRuntime(({ currentContext }) => {
+  const source = Context.get(currentContext, IdempotencyKeys)
+  return source === randomKey ? Effect.succeed(make(random())) : Effect.map(source, (key) => make(key))
+})
 
 const longest = 200
 

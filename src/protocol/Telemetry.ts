@@ -67,17 +67,22 @@ export const annotate = (attributes: () => Readonly<Record<string, unknown>>): E
     return Effect.void
   })
 
-/** In a span, when there is a tracer that listens. `ofError` gives attributes of the error of one that fails. */
+type InFiber<A, E, R> = Parameters<typeof Effect.withFiberRuntime<A, E, R>>[0]
+
+/** As `Effect.withFiberRuntime`, in a span when there is a tracer that listens. `ofError` gives attributes of the error of one that fails. */
 export const spanned = (name: string, options: Tracer.SpanOptions) =>
 <A, E, R>(
-  self: Effect.Effect<A, E, R>,
-  ofError?: (error: E) => Readonly<Record<string, unknown>>
+  run: InFiber<A, E, R>,
+  ofError: (error: E) => Readonly<Record<string, unknown>> = () => ({})
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => {
-    if (!isHeard(fiber)) return self
-    const marked = ofError === undefined ? self : Effect.tapError(self, (error) => annotate(() => ofError(error)))
-    return Effect.withSpan(marked, name, { captureStackTrace: false, ...options }) as Effect.Effect<A, E, R>
-  })
+  Effect.withFiberRuntime((fiber, status) =>
+    isHeard(fiber)
+      ? Effect.withFiberRuntime(run).pipe(
+        Effect.tapError((error) => annotate(() => ofError(error))),
+        Effect.withSpan(name, { captureStackTrace: false, ...options })
+      ) as Effect.Effect<A, E, R>
+      : run(fiber, status)
+  )
 
 const durations = MetricKey.taggedWithLabels(
   MetricKey.histogram(
