@@ -18,7 +18,8 @@ const faults = `{
   const strike = (step) => {
     Atomics.store(signal, 0, 0)
     port.postMessage(step)
-    Atomics.wait(signal, 0, 0)
+    // A late notice of the step before may wake this one.
+    while (Atomics.load(signal, 0) === 0) Atomics.wait(signal, 0, 0)
     const { message } = receiveMessageOnPort(port)
     return message === null ? undefined : Object.assign(new Error(message), { syscall: step })
   }
