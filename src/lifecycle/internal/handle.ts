@@ -1,10 +1,9 @@
 /**
- * The handle of a hold, whoever holds it: the authority, the hold around it, or nobody. It is settled once.
+ * A hold, whoever holds it: the authority, the hold around it, or nobody. It is settled once.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import { clockOf } from "../../client/internal/monotonic.js"
 import { Amount } from "../../protocol/Amount.js"
@@ -18,6 +17,7 @@ import type { Allocation } from "./allocation.js"
 import { type CommitOptions, completed, type Draft, empty, type Known, spentBy } from "./draft.js"
 import { logs } from "./held.js"
 import { Outcome } from "./outcome.js"
+import { Handle } from "./userHandle.js"
 
 /** What stands behind a handle. */
 export interface Backing {
@@ -64,7 +64,7 @@ const plus = (self: Amount, n: bigint): Amount =>
   Either.getOrElse(Amount.add(self, new Amount({ unit: self.unit, amount: n })), () => self)
 
 /** What the authority is told of the end, and the arithmetic of it. It is changed in place: of ten thousand open holds, each object counts. */
-class Hold implements Open {
+export class Hold implements Open {
   draft: Draft = empty
   #claimed = false
   #first: Outcome<Settlement.Settlement> | undefined
@@ -243,120 +243,6 @@ class Hold implements Open {
         })
       )
     )
-  }
-}
-
-type Facts = Backing["facts"]
-
-/** What the user holds. Its functions need no `this`, and like its effects are made when they are asked for. */
-class Handle extends Inspectable.Class implements Reservation {
-  readonly #hold: Hold
-
-  constructor(hold: Hold) {
-    super()
-    this.#hold = hold
-  }
-
-  get id(): Facts["id"] {
-    return this.#hold.backing.facts.id
-  }
-
-  get decision(): Facts["decision"] {
-    return this.#hold.backing.facts.decision
-  }
-
-  get caps(): Facts["caps"] {
-    return this.#hold.backing.facts.caps
-  }
-
-  get estimate(): Facts["estimate"] {
-    return this.#hold.backing.facts.estimate
-  }
-
-  get reserved(): Facts["reserved"] {
-    return this.#hold.backing.facts.reserved
-  }
-
-  get subject(): Facts["subject"] {
-    return this.#hold.backing.facts.subject
-  }
-
-  get action(): Facts["action"] {
-    return this.#hold.backing.facts.action
-  }
-
-  get scopePath(): Facts["scopePath"] {
-    return this.#hold.backing.facts.scopePath
-  }
-
-  get affectedScopes(): Facts["affectedScopes"] {
-    return this.#hold.backing.facts.affectedScopes
-  }
-
-  get balances(): Facts["balances"] {
-    return this.#hold.backing.facts.balances
-  }
-
-  toJSON(): unknown {
-    return { _id: "effect-cycles/Reservation", ...this.#hold.backing.facts }
-  }
-
-  get lease() {
-    return this.#hold.backing.lease.current
-  }
-
-  get leaseLost() {
-    return this.#hold.backing.lease.awaitLost
-  }
-
-  get extend() {
-    return this.#hold.backing.lease.extend
-  }
-
-  get setUsage(): Reservation["setUsage"] {
-    return (amount) => this.#hold.setUsage({ amount, source: "usage" })
-  }
-
-  get markDispatched(): Reservation["markDispatched"] {
-    return (atLeast) => this.#hold.remember({ dispatched: true, ...(atLeast && { atLeast }) })
-  }
-
-  get setMetrics(): Reservation["setMetrics"] {
-    return (metrics) =>
-      Effect.suspend(() => this.#hold.remember({ metrics: completed(this.#hold.draft.metrics, metrics) }))
-  }
-
-  get setMetadata(): Reservation["setMetadata"] {
-    return (metadata) =>
-      Effect.suspend(() => this.#hold.remember({ metadata: { ...this.#hold.draft.metadata, ...metadata } }))
-  }
-
-  get commit(): Reservation["commit"] {
-    return (actual, options) => this.#hold.commit(actual, options)
-  }
-
-  get release(): Reservation["release"] {
-    return (reason = "stream_aborted") => this.#hold.once(this.#hold.giveBack(reason.slice(0, 256)))
-  }
-
-  get settlement(): Reservation["settlement"] {
-    return Effect.suspend(() => this.#hold.final.await)
-  }
-
-  get remaining(): Reservation["remaining"] {
-    return Effect.sync(() => this.#hold.amount(this.#hold.allocation.free))
-  }
-
-  get cost(): Reservation["cost"] {
-    return Effect.sync(() => {
-      const { own, spent } = this.#hold.allocation
-      const amount = (n: bigint) => this.#hold.amount(n)
-      return { own: amount(own), children: amount(spent - own), inclusive: amount(spent) }
-    })
-  }
-
-  get allocation() {
-    return this.#hold.allocation
   }
 }
 
