@@ -10,7 +10,7 @@ import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Reply } from "../client/Client.js"
-import { clockOf } from "../client/internal/monotonic.js"
+import { clockOf } from "../client/internal/clockOf.js"
 import { startLike } from "../client/internal/ownFiber.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
 import type { CreateResponse, ReservationId } from "../protocol/Reservation.js"
@@ -38,7 +38,7 @@ export type LeasePolicy = "warn" | "failOnFinalize" | "interrupt"
 export const defaultMaxLifetime: Duration.Duration = Duration.hours(24)
 
 /**
- * A new reservation, and when its answer arrived (`monotonicNanos`).
+ * A new reservation, and when its answer arrived, in nanoseconds of the monotonic clock.
  *
  * @since 0.1.0
  * @category models

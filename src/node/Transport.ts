@@ -165,8 +165,7 @@ const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received>
       controller?.abort(new Error("aborted"))
     }
   },
-  read: ({ body, size }, limit, onText) => onText(size > limit ? undefined : textOf(body)),
-  respond: (request, received) => new Response(request, received)
+  read: ({ body, size }, limit, onText) => onText(size > limit ? undefined : textOf(body))
 })
 
 /**
@@ -187,6 +186,9 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient>
       ),
       (pool) => Effect.promise(() => pool.destroy())
     ).pipe(
-      Effect.map((pool) => make(wireOver(pool, options.maxBodyBytes ?? 16 * 1024 * 1024)))
+      Effect.map((pool) =>
+        make(wireOver(pool, options.maxBodyBytes ?? 16 * 1024 * 1024), (request, received) =>
+          new Response(request, received))
+      )
     )
   )

@@ -1,5 +1,8 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -108,10 +111,26 @@ for (const [name, transport] of transports) {
           "/team/a/v1/decide"
         ])
       }))
+
+    it.scopedLive("what a program puts around the transport is not passed over", () =>
+      Effect.gen(function*() {
+        const routed = HttpClient.mapRequest(HttpClientRequest.setHeader("x-route", "eu"))
+        const around = Layer.map(transport, (context) =>
+          Context.make(HttpClient.HttpClient, routed(Context.get(context, HttpClient.HttpClient))))
+        const { client, server } = yield* talk(around, goodAnswer("commitReservation"))
+        yield* calls.commitReservation(client)
+        assert.deepStrictEqual(
+          server.requests.map(({ headers }) => [headers["x-route"], headers["x-cycles-api-key"]]),
+          [
+            ["eu", secret]
+          ]
+        )
+      }))
   })
 }
 
-const [[, fetch] = assert.fail()] = transports
+const fetches = transports.filter(([name]) => name.includes("fetch"))
+const [[, fetch] = assert.fail()] = fetches
 
 /** The body of a call, read back. */
 const sent = (
@@ -265,14 +284,41 @@ describe("trace and fetch options", () => {
       assert.deepStrictEqual(reply.meta.traceId, Option.some(spans[0]?.traceId))
     }))
 
-  it.scopedLive("a RequestInit in context is kept, except its redirects", () =>
-    Effect.gen(function*() {
-      const other = yield* serve(goodAnswer("decide"))
-      const server = yield* serve((response) => response.writeHead(307, { location: other.url }).end())
-      const init = Layer.succeed(FetchHttpClient.RequestInit, { redirect: "follow", headers: { "x-proxy": "yes" } })
-      const client = yield* clientOf(fetch, server.url).pipe(Effect.provide(init))
-      yield* Effect.flip(calls.decide(client))
-      assert.strictEqual(server.requests[0]?.headers["x-proxy"], "yes")
-      assert.deepStrictEqual(other.requests, [])
-    }))
+  for (const [name, transport] of fetches) {
+    it.scopedLive(`a RequestInit in context is kept, except its redirects, over ${name}`, () =>
+      Effect.gen(function*() {
+        const other = yield* serve(goodAnswer("decide"))
+        const server = yield* serve((response) => response.writeHead(307, { location: other.url }).end())
+        const init = Layer.succeed(FetchHttpClient.RequestInit, { redirect: "follow", headers: { "x-proxy": "yes" } })
+        const client = yield* clientOf(transport, server.url).pipe(Effect.provide(init))
+        yield* Effect.flip(calls.decide(client))
+        assert.strictEqual(server.requests[0]?.headers["x-proxy"], "yes")
+        assert.deepStrictEqual(other.requests, [])
+      }))
+
+    it.scopedLive(`the fetch of the layer is used, and before it that of the caller, over ${name}`, () =>
+      Effect.gen(function*() {
+        const used: Array<string> = []
+        const through = (by: string) =>
+          Layer.succeed(FetchHttpClient.Fetch, (...args: Parameters<typeof globalThis.fetch>) => {
+            used.push(by)
+            return globalThis.fetch(...args)
+          })
+        const { client } = yield* talk(Layer.provide(transport, through("layer")), goodAnswer("decide"))
+        yield* calls.decide(client)
+        yield* Effect.provide(calls.decide(client), through("caller"))
+        assert.deepStrictEqual(used, ["layer", "caller"])
+      }))
+
+    it.scopedLive(`a fetch that throws is a transport that failed, over ${name}`, () =>
+      Effect.gen(function*() {
+        const throwing = Layer.succeed(FetchHttpClient.Fetch, () => {
+          throw new TypeError("no network here")
+        })
+        const { client, server } = yield* talk(Layer.provide(transport, throwing), goodAnswer("decide"))
+        const error = yield* Effect.flip(calls.decide(client))
+        assert.strictEqual(error._tag, "Transport")
+        assert.deepStrictEqual(server.requests, [])
+      }))
+  }
 })

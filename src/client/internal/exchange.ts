@@ -12,7 +12,7 @@ import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CyclesConfig } from "../CyclesConfig.js"
 import { carrier, keyHeader, type Raw } from "./carrier.js"
 import { type Answer, metaOf, transport } from "./classify.js"
-import { clockOf } from "./monotonic.js"
+import { clockOf } from "./clockOf.js"
 import { makeTimer } from "./timer.js"
 
 /** A request, encoded. */

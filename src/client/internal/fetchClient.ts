@@ -1,95 +1,21 @@
 /**
- * The `HttpClient` of the portable entry: `fetch`, or the `FetchHttpClient.Fetch` and the `FetchHttpClient.RequestInit` in context. It does what
- * `FetchHttpClient` does with such a request and such an answer, at a third of the cost.
+ * The `HttpClient` of the portable entry: that of the platform, with a wire over the same `fetch`, which is the `FetchHttpClient.Fetch` in
+ * context. The wire does what the client does with such a request and such an answer, at a third of the cost.
  */
-import * as Cookies from "@effect/platform/Cookies"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
-import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { type Answered, make, type Sendable, type Wire } from "./lean.js"
+import { type Answered, type Sendable, type Wire, withWire } from "./lean.js"
 
 /** An answer whose body is still to be read. */
 interface Fetched extends Answered {
   readonly web: Response
   readonly end: () => void
-}
-
-class Answer extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
-  readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
-  readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
-  readonly remoteAddress = Option.none<string>()
-  readonly request: HttpClientRequest.HttpClientRequest
-  readonly #answer: Fetched
-
-  constructor(request: HttpClientRequest.HttpClientRequest, answer: Fetched) {
-    super()
-    this.request = request
-    this.#answer = answer
-  }
-
-  /** Everything that is asked for more rarely. */
-  get #whole(): HttpClientResponse.HttpClientResponse {
-    return HttpClientResponse.fromWeb(this.request, this.#answer.web)
-  }
-
-  get status(): number {
-    return this.#answer.status
-  }
-
-  get headers(): Headers.Headers {
-    return Headers.fromInput(this.#answer.web.headers)
-  }
-
-  get cookies(): Cookies.Cookies {
-    return Cookies.empty
-  }
-
-  get text(): Effect.Effect<string, HttpClientError.ResponseError> {
-    return Effect.async((resume) => {
-      const { end, web } = this.#answer
-      web.text().then(
-        (text) => resume(Effect.succeed(text)),
-        (cause) =>
-          resume(
-            new HttpClientError.ResponseError({ request: this.request, response: this, reason: "Decode", cause })
-          )
-      )
-      return Effect.sync(end)
-    })
-  }
-
-  get json() {
-    return this.#whole.json
-  }
-
-  get urlParamsBody() {
-    return this.#whole.urlParamsBody
-  }
-
-  get formData() {
-    return this.#whole.formData
-  }
-
-  get arrayBuffer() {
-    return this.#whole.arrayBuffer
-  }
-
-  get stream() {
-    return this.#whole.stream
-  }
-
-  toJSON(): unknown {
-    return HttpIncomingMessage.inspect(this, { _id: "effect-cycles/client/fetchClient", status: this.status })
-  }
 }
 
 const headersOf = ({ headers }: Sendable, init: RequestInit): Readonly<Record<string, string>> => {
@@ -111,13 +37,15 @@ const isNode = "undici" in Object((globalThis as { process?: { versions?: unknow
 /** Redirects have such a status, or in a browser none. */
 const isOwn = (status: number): boolean => status >= 200 && (status < 300 || status >= 400)
 
-/** Sends with `fetch`, and knows of the last answer. */
-const makeSend = (): Wire<Fetched>["send"] => {
+/** Sends with the `fetch` of the caller, else of the layer, and knows of the last answer. */
+const makeSend = (layer: Context.Context<never>): Wire<Fetched>["send"] => {
   let answersItself = false
-  return (request, { context, init }, onAnswer, onError) => {
-    const fetch = Option.getOrElse(Context.getOption(context, FetchHttpClient.Fetch), () => globalThis.fetch)
-    const options: RequestInit = init ??
-      Option.getOrElse(Context.getOption(context, FetchHttpClient.RequestInit), () => ({}))
+  const ofLayer = Context.getOption(layer, FetchHttpClient.Fetch)
+  return (request, { context, init: options = {} }, onAnswer, onError) => {
+    const fetch = Option.getOrElse(
+      Option.orElse(Context.getOption(context, FetchHttpClient.Fetch), () => ofLayer),
+      () => globalThis.fetch
+    )
     const isFrugal = isNode && answersItself && options.redirect === "manual" && fetch === globalThis.fetch
     const abort = new AbortController()
     const end = () => abort.abort()
@@ -182,7 +110,11 @@ const read: Wire<Fetched>["read"] = ({ end, header, web }, limit, onText, onErro
   readOn()
 }
 
-export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.sync(
+export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   HttpClient.HttpClient,
-  () => make({ send: makeSend(), read, respond: (request, answer) => new Answer(request, answer) })
-)
+  Effect.zipWith(
+    HttpClient.HttpClient,
+    Effect.context<never>(),
+    (http, layer) => withWire(HttpClient.transformResponse(http, identity), { send: makeSend(layer), read })
+  )
+).pipe(Layer.provide(FetchHttpClient.layer))

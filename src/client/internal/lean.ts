@@ -52,8 +52,6 @@ export interface Wire<A extends Answered> {
     onText: (text: string | undefined) => void,
     onError: (cause: unknown) => void
   ) => void
-  /** The answer as users of the `HttpClient` see it. */
-  readonly respond: (request: Request, answer: A) => HttpClientResponse.HttpClientResponse
 }
 
 type Request = HttpClientRequest.HttpClientRequest
@@ -79,8 +77,17 @@ const wires = new WeakMap<HttpClient.HttpClient, Wire<Answered>>()
 /** The wire of a client of ours. Nothing of another one, nor of one that was changed afterwards. */
 export const wireOf = (client: HttpClient.HttpClient): Wire<Answered> | undefined => wires.get(client)
 
-/** The client of a wire. Its middleware is that of the platform. */
-export const make = <A extends Answered>(wire: Wire<A>): HttpClient.HttpClient => {
+/** A client that has a wire from now on. */
+export const withWire = <A extends Answered>(client: HttpClient.HttpClient, wire: Wire<A>): HttpClient.HttpClient => {
+  wires.set(client, wire as unknown as Wire<Answered>)
+  return client
+}
+
+/** The client of a wire, and the answer as its users see it. Its middleware is that of the platform. */
+export const make = <A extends Answered>(
+  wire: Wire<A>,
+  respond: (request: Request, answer: A) => HttpClientResponse.HttpClientResponse
+): HttpClient.HttpClient => {
   const client = HttpClient.makeWith(
     (effect: Effect.Effect<Request>) =>
       Effect.flatMap(effect, (request) => {
@@ -98,7 +105,7 @@ export const make = <A extends Answered>(wire: Wire<A>): HttpClient.HttpClient =
               const end = wire.send(
                 { method: request.method, origin, path: pathname + search, headers, body },
                 { context: currentContext },
-                (answer) => resume(Effect.succeed(wire.respond(request, answer))),
+                (answer) => resume(Effect.succeed(respond(request, answer))),
                 (cause) => resume(failed(request, "Transport", cause))
               )
               return Effect.sync(end)
@@ -107,6 +114,5 @@ export const make = <A extends Answered>(wire: Wire<A>): HttpClient.HttpClient =
       }),
     Effect.succeed
   )
-  wires.set(client, wire as unknown as Wire<Answered>)
-  return client
+  return withWire(client, wire)
 }

@@ -11,7 +11,7 @@ import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as Runtime from "effect/Runtime"
 import type * as Scheduler from "effect/Scheduler"
-import { clockOf } from "./monotonic.js"
+import { clockOf } from "./clockOf.js"
 
 interface Wait {
   readonly dueMs: number
