@@ -69,13 +69,18 @@ const knownActual = function*<A, X, R>(
 }
 
 /** What follows the work, whose result stays. */
-const end = <A, E, E2, R2>(
+const end: <A, E, E2, R2>(
   session: Session<R2>,
   exit: Exit.Exit<A, E>,
   options: GuardOptions<A, E2, R2>,
   restore: Restore
-): Effect.Effect<A, E | GuardError, R2> =>
-  Effect.gen(function*() {
+) => Effect.Effect<A, E | GuardError, R2> = Effect.fnUntraced(
+  function*<A, E, E2, R2>(
+    session: Session<R2>,
+    exit: Exit.Exit<A, E>,
+    options: GuardOptions<A, E2, R2>,
+    restore: Restore
+  ) {
     const { open } = session
     const known = Exit.isSuccess(exit) ? yield* knownActual(options.actual, exit.value, restore) : undefined
     const strict = options.whenActualUnknown === "fail"
@@ -88,7 +93,8 @@ const end = <A, E, E2, R2>(
     if (Option.isSome(unknown)) return yield* unknown.value
     yield* session.finalize
     return yield* exit
-  })
+  }
+)
 
 /**
  * The work, and what follows it. While the work runs, its fiber keeps one frame of this, and the context is set and set back instead of

@@ -16,9 +16,9 @@ import type { ExtendError } from "../protocol/CyclesError.js"
 import type { CreateResponse, ReservationId } from "../protocol/Reservation.js"
 import type { Service } from "./Cycles.js"
 import { logs } from "./internal/held.js"
+import { KeptLease } from "./internal/keptLease.js"
 import { successOf } from "./internal/leaseAnswer.js"
-import { Handle } from "./internal/leaseHandle.js"
-import { ask, type Entry, type Extender, make as makeKeeper } from "./internal/leaseKeeper.js"
+import { ask, type Extender, make as makeKeeper } from "./internal/leaseKeeper.js"
 import * as Wheel from "./internal/leaseWheel.js"
 import { type Lease, type LeaseEvent, type LeaseLost, leaseOf, log } from "./LeaseEvent.js"
 import * as LeasePlan from "./LeasePlan.js"
@@ -96,8 +96,6 @@ export const extend = (
     return Effect.as(Ref.set(lease, next), next)
   })
 
-const none: Entry["waiting"] = []
-
 const settingsOf = (cycles: Extender, ttl: Duration.Duration, maxLifetime: Duration.Duration): LeasePlan.Settings => {
   const ttlMs = Duration.toMillis(ttl)
   const maxTimeoutMs = Duration.toMillis(cycles.config.attemptTimeout)
@@ -119,12 +117,12 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
   Effect.gen(function*() {
     const events = yield* Effect.acquireRelease(PubSub.sliding<LeaseEvent>(256), PubSub.shutdown)
     const beats = yield* FiberSet.make<void>()
-    const fork = ({ caller, context }: Entry, effect: Effect.Effect<void>) => {
+    const fork = ({ caller, context }: KeptLease, effect: Effect.Effect<void>) => {
       const fiber = startLike(caller, effect, context)
       FiberSet.unsafeAdd(beats, fiber)
       return fiber
     }
-    const wheel = yield* Wheel.make<Entry>(yield* Effect.clock, (entry) => keeper.due(entry))
+    const wheel = yield* Wheel.make<KeptLease>(yield* Effect.clock, (entry) => keeper.due(entry))
     const emit = (event: LeaseEvent) => Effect.zipRight(PubSub.publish(events, event), log(event))
     const keeper = makeKeeper(cycles, wheel, emit, fork)
     const warned = new Set<number>()
@@ -136,7 +134,7 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
       return isSame ? settings! : settings = asked
     }
 
-    const warn = ({ plan }: Entry) =>
+    const warn = ({ plan }: KeptLease) =>
       Option.match(warned.has(plan.settings.ttlMs) ? Option.none() : LeasePlan.check(plan), {
         onNone: () => Effect.void,
         onSome: (problem) => {
@@ -152,25 +150,12 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
           settingsFor(ttl, maxLifetime),
           successOf(created, wheel.nowMs() - ageMs)
         )
-        const entry: Entry = {
-          id,
-          caller,
-          context: caller.currentContext,
-          plan,
-          key: undefined,
-          attempt: undefined,
-          ended: false,
-          lost: undefined,
-          waiting: none,
-          dueMs: 0,
-          slot: -1
-        }
-        const handle = new Handle(entry, keeper)
+        const entry = new KeptLease(keeper, id, caller, plan)
         const said = warn(entry)
         const begun = keeper.begin(entry, decision)
         return said === Effect.void && begun === Effect.void
-          ? Effect.succeed(handle)
-          : Effect.as(Effect.zipRight(said, begun), handle)
+          ? Effect.succeed(entry)
+          : Effect.as(Effect.zipRight(said, begun), entry)
       })
 
     return {

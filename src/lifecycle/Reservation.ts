@@ -116,13 +116,18 @@ export interface Cost {
  * Reserves without a scope: whoever calls this, in an uninterruptible region, settles. What the holds around it do not give comes from the
  * source.
  */
-export const acquireOpen = <E, R, E2 = AuthorityError, R2 = never>(
+export const acquireOpen: <E, R, E2 = AuthorityError, R2 = never>(
   options: ReserveOptions<E, R>,
   restore: Restore,
-  source: Source<E2, R2> = authoritySource as Source<E2>,
+  source?: Source<E2, R2>,
   role?: Role
-): Effect.Effect<Open, E | E2 | UsageError | InvalidInput | NestedError, R | R2 | Cycles> =>
-  Effect.gen(function*() {
+) => Effect.Effect<Open, E | E2 | UsageError | InvalidInput | NestedError, R | R2 | Cycles> = Effect.fnUntraced(
+  function*<E, R, E2, R2>(
+    options: ReserveOptions<E, R>,
+    restore: Restore,
+    source: Source<E2, R2> = authoritySource as Source<E2>,
+    role?: Role
+  ) {
     const cycles = yield* Cycles
     const request = yield* restore(requestOf(options, cycles))
     const { allocation, leave, reserved, within } = yield* takePlace(cycles, request.estimate, options.nested, role)
@@ -133,7 +138,8 @@ export const acquireOpen = <E, R, E2 = AuthorityError, R2 = never>(
     }
     const backing = yield* orEnd(source(cycles, request, options, restore))
     return yield* openOn(backing, allocation)
-  })
+  }
+)
 
 /**
  * Holds budget for the scope. A denial fails with its tag and holds nothing; a caller that is interrupted while it waits returns at

@@ -5,13 +5,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import type * as Types from "effect/Types"
 import type { Amount } from "../protocol/Amount.js"
 import * as Idempotency from "../protocol/Idempotency.js"
 import { encodeUnknownEither } from "../protocol/internal/codec.js"
 import { fromParseError } from "../protocol/internal/issue.js"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 import { CreateRequest, type OveragePolicy } from "../protocol/Reservation.js"
-import { type Level, levels } from "../protocol/Subject.js"
+import { type Level, levels, type Subject } from "../protocol/Subject.js"
 import type { Service } from "./Cycles.js"
 import type { Nested } from "./Nested.js"
 import { UsageError } from "./UsageError.js"
@@ -112,7 +113,7 @@ export const durationOf = (
 
 /** The subject of an input, completed level by level. `InvalidInput` when no level is left. */
 export const subjectOf = function*(input: SubjectInput, defaults: { readonly [L in Level]?: string }) {
-  const subject: { [L in Level]?: string } = {}
+  const subject: Types.Mutable<Subject> = {}
   let none = true
   for (const level of levels) {
     const given = input[level]
@@ -130,7 +131,8 @@ export const subjectOf = function*(input: SubjectInput, defaults: { readonly [L 
     )
   }
   const dimensions = yield* valueOf("subject.dimensions", input.dimensions)
-  return dimensions ? { ...subject, dimensions } : subject
+  if (dimensions) subject.dimensions = dimensions
+  return subject
 }
 
 /** The action of an input. */
@@ -157,11 +159,11 @@ export const checked = (request: CreateRequest): Effect.Effect<void, InvalidInpu
 const usualTtl = Duration.minutes(1)
 
 /** The request of the options, with their key or a fresh one. */
-export const requestOf = <E, R>(
+export const requestOf: <E, R>(
   options: ReserveOptions<E, R>,
-  { config }: Service
-): Effect.Effect<CreateRequest, E | UsageError | InvalidInput, R> =>
-  Effect.gen(function*() {
+  cycles: Service
+) => Effect.Effect<CreateRequest, E | UsageError | InvalidInput, R> = Effect.fnUntraced(
+  function*<E, R>(options: ReserveOptions<E, R>, { config }: Service) {
     const subject = yield* valueOf("subject", options.subject)
     const action = yield* valueOf("action", options.action)
     if (options.maxLifetime !== undefined) yield* durationOf("maxLifetime", options.maxLifetime)
@@ -179,4 +181,5 @@ export const requestOf = <E, R>(
       overagePolicy: options.overagePolicy ?? "ALLOW_IF_AVAILABLE",
       metadata: options.metadata
     }
-  })
+  }
+)

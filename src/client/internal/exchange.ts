@@ -2,7 +2,6 @@
  * One HTTP exchange: one attempt, one time limit, no retry.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -13,20 +12,8 @@ import type { CyclesConfig } from "../CyclesConfig.js"
 import { carrier, keyHeader, type Raw } from "./carrier.js"
 import { type Answer, metaOf, transport } from "./classify.js"
 import { clockOf } from "./clockOf.js"
+import type { Outgoing } from "./outgoing.js"
 import { makeTimer } from "./timer.js"
-
-/** A request, encoded. */
-export interface Outgoing {
-  readonly operation: OperationName
-  readonly method: HttpMethod
-  readonly path: string
-  /** Empty, or with its question mark. */
-  readonly search: string
-  readonly body: string | undefined
-  readonly idempotencyKey: string | undefined
-  /** No key, and no path in a span: whoever knows it can read what is there. */
-  readonly isPublic: boolean
-}
 
 type Caller = Fiber.RuntimeFiber<unknown, unknown>
 

@@ -2,6 +2,7 @@
  * From the arguments of a method to an encoded request, or the reason why nothing is sent. Pure.
  */
 import type * as HttpApi from "@effect/platform/HttpApi"
+import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Context from "effect/Context"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -13,11 +14,42 @@ import { fromParseError } from "../../protocol/internal/issue.js"
 import { InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import * as Json from "../../protocol/Json.js"
 import { levels } from "../../protocol/Subject.js"
-import type { Outgoing } from "./exchange.js"
 import { Handover } from "./handover.js"
 
 /** One endpoint of the Api value. */
 export type Endpoint = Parameters<Parameters<typeof HttpApi.reflect>[1]["onEndpoint"]>[0]
+
+/**
+ * A request, encoded. It is no literal: V8 comes to make what is written as one and lives for an exchange among the old objects at once, and
+ * all that such an object holds then stays until the next major collection.
+ */
+export class Outgoing {
+  readonly operation: OperationName
+  readonly method: HttpMethod
+  readonly path: string
+  /** Empty, or with its question mark. */
+  readonly search: string
+  readonly body: string | undefined
+  readonly idempotencyKey: string | undefined
+  /** No key, and no path in a span: whoever knows it can read what is there. */
+  readonly isPublic: boolean
+
+  constructor(
+    { isPublic, method, operation }: Pick<Outgoing, "operation" | "method" | "isPublic">,
+    path: string,
+    search: string,
+    body: string | undefined,
+    idempotencyKey: string | undefined
+  ) {
+    this.operation = operation
+    this.method = method
+    this.path = path
+    this.search = search
+    this.body = body
+    this.idempotencyKey = idempotencyKey
+    this.isPublic = isPublic
+  }
+}
 
 type Wire = Readonly<Record<string, unknown>>
 
@@ -89,18 +121,18 @@ export const outgoing = (
   const hasQuery = Option.isSome(endpoint.urlParamsSchema)
   const idName = /:(\w+)/.exec(endpoint.path)?.[1]?.replace(/_(\w)/, (_, letter: string) => letter.toUpperCase())
 
+  const kind = { operation, isPublic, method: endpoint.method }
+
   const encode = (args: ReadonlyArray<unknown>): Outgoing => {
     const request = requestIn(args)
     const wire = payload(request)
-    return {
-      operation,
-      isPublic,
-      method: endpoint.method,
-      path: fillPath(idName === undefined ? noWire : path({ [idName]: args[0] })),
-      search: hasQuery ? queryOf(operation, query(request)) : "",
-      body: hasBody ? bodyOf(operation, wire) : undefined,
-      idempotencyKey: headerOf(wire)
-    }
+    return new Outgoing(
+      kind,
+      fillPath(idName === undefined ? noWire : path({ [idName]: args[0] })),
+      hasQuery ? queryOf(operation, query(request)) : "",
+      hasBody ? bodyOf(operation, wire) : undefined,
+      headerOf(wire)
+    )
   }
 
   return (args) => {

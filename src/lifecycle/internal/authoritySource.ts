@@ -54,10 +54,38 @@ const obtain = (
     ? acquire(cycles, request, restore)
     : acquireKeyed(cycles, request, whenInProgress ?? "fail", restore)
 
+type Facts = Backing["facts"]
+
 /** What the authority, or the way to it, says against a hold. */
 export type AuthorityError = CreateError | AttemptError
 
-/** Of ten thousand open holds each object counts: nothing of the answer is kept but what is needed. */
+/** Nothing of the answer is kept but what is needed: of ten thousand open holds each object counts. Made as `Outgoing` is, and why. */
+class Granted implements Facts {
+  readonly id: Facts["id"]
+  readonly decision: Facts["decision"]
+  readonly caps: Facts["caps"]
+  readonly estimate: Facts["estimate"]
+  readonly reserved: Facts["reserved"]
+  readonly subject: Facts["subject"]
+  readonly action: Facts["action"]
+  readonly scopePath: Facts["scopePath"]
+  readonly affectedScopes: Facts["affectedScopes"]
+  readonly balances: Facts["balances"]
+
+  constructor({ id, reply: { value }, request }: Held) {
+    this.id = id
+    this.decision = value.decision === "ALLOW_WITH_CAPS" ? "ALLOW_WITH_CAPS" : "ALLOW"
+    this.caps = value.caps
+    this.estimate = request.estimate
+    this.reserved = Option.getOrElse(value.reserved, () => request.estimate)
+    this.subject = request.subject
+    this.action = request.action
+    this.scopePath = value.scopePath
+    this.affectedScopes = value.affectedScopes
+    this.balances = Option.getOrElse(value.balances, () => [])
+  }
+}
+
 class AuthorityHold implements Backing {
   readonly facts: Backing["facts"]
   readonly lease: Lease.LeaseHandle
@@ -66,22 +94,11 @@ class AuthorityHold implements Backing {
 
   constructor(
     settlements: Settlements,
-    { id, reply: { value }, request }: Held,
+    held: Held,
     lease: Lease.LeaseHandle,
     onRejected: Backing["onRejected"]
   ) {
-    this.facts = {
-      id,
-      decision: value.decision === "ALLOW_WITH_CAPS" ? "ALLOW_WITH_CAPS" : "ALLOW",
-      caps: value.caps,
-      estimate: request.estimate,
-      reserved: Option.getOrElse(value.reserved, () => request.estimate),
-      subject: request.subject,
-      action: request.action,
-      scopePath: value.scopePath,
-      affectedScopes: value.affectedScopes,
-      balances: Option.getOrElse(value.balances, () => [])
-    }
+    this.facts = new Granted(held)
     this.lease = lease
     this.onRejected = onRejected
     this.#settlements = settlements

@@ -47,11 +47,10 @@ export const courier = (client: Client, store: Store, first: Entry, known?: Comm
   }
   const attempt = (isFirst: boolean): Effect.Effect<Done, CommitError | EventError> =>
     Effect.suspend(() => send(client, entry, known)).pipe(
-      Effect.matchEffect({
-        onSuccess: (recorded) =>
-          Effect.as(journaled(entry, store.remove(entry.reservationId)), { _tag: "Recorded", recorded } as const),
-        onFailure: (error) => after(isFirst, error)
-      })
+      Effect.flatMap((recorded) =>
+        Effect.as(journaled(entry, store.remove(entry.reservationId)), { _tag: "Recorded", recorded } as const)
+      ),
+      Effect.catchAll((error) => after(isFirst, error))
     )
   const toEvent = (isFirst: boolean) =>
     Effect.zipRight(keep({ ...entry, mode: "event", commitBody: null, notBeforeMs: null }), attempt(isFirst))

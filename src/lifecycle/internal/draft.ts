@@ -55,8 +55,10 @@ export const spentBy = ({ atLeast, dispatched, usage }: Draft, estimate: Amount)
 }
 
 /** Both, and for a key of both the one of `that`; in the custom metrics too. */
-export const completed = (self: Metrics, that: Metrics = {}): Metrics => ({
-  ...self,
-  ...that,
-  ...(self.custom && that.custom && { custom: { ...self.custom, ...that.custom } })
-})
+export const completed = (self: Metrics, that: Metrics = {}): Metrics =>
+  Object.assign(
+    {},
+    self,
+    that,
+    self.custom && that.custom && { custom: Object.assign({}, self.custom, that.custom) }
+  )

@@ -78,13 +78,12 @@ const makeStore = (
   const named = <A>(id: string, use: (name: string) => Effect.Effect<A, JournalError>) =>
     Effect.tapError(Effect.suspend(() => use(Names.recordName(id))), failed)
   const write = (name: string, text: string) => Effect.zipRight(folder.write(name, text), worked)
-  const removeLegacy = (id: string) =>
-    Effect.gen(function*() {
-      for (const name of Names.legacyNames(id).filter(sweep.mayHold)) {
-        const record = recordIn(yield* folder.read(name))
-        if (Option.exists(record, ({ reservationId }) => reservationId === id)) yield* folder.remove(name)
-      }
-    })
+  const removeLegacy = Effect.fnUntraced(function*(id: string) {
+    for (const name of Names.legacyNames(id).filter(sweep.mayHold)) {
+      const record = recordIn(yield* folder.read(name))
+      if (Option.exists(record, ({ reservationId }) => reservationId === id)) yield* folder.remove(name)
+    }
+  })
   return {
     put: (entry) =>
       Effect.flatMap(

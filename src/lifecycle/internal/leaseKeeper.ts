@@ -1,7 +1,6 @@
 /**
  * Keeps leases: carries out what their plans decide, and tells what happens.
  */
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -16,43 +15,22 @@ import type { Service } from "../Cycles.js"
 import { type Lease, LeaseEvent, LeaseLost, leaseOf } from "../LeaseEvent.js"
 import * as LeasePlan from "../LeasePlan.js"
 import { logs } from "./held.js"
+import type { Attempt, KeptLease } from "./keptLease.js"
 import { failureOf, successOf } from "./leaseAnswer.js"
-import type { Timed, Wheel } from "./leaseWheel.js"
-
-/**
- * A lease that is kept. It is changed in place, by one fiber at a time: of ten thousand of them, each field counts. Its fibers have the
- * context of `caller` at the start, and its loggers: the fiber is there anyway, a copy of its state is not.
- */
-export interface Entry extends Timed {
-  readonly id: ReservationId
-  readonly caller: Fiber.RuntimeFiber<unknown, unknown>
-  readonly context: Context.Context<never>
-  plan: LeasePlan.State
-  /** Of an extend that has not succeeded yet. */
-  key: Idempotency.IdempotencyKey | undefined
-  /** The attempt that is under way. */
-  attempt: Attempt | undefined
-  ended: boolean
-  lost: LeaseLost | undefined
-  waiting: ReadonlyArray<(loss: Effect.Effect<never, LeaseLost>) => void>
-}
-
-interface Attempt {
-  fiber: Fiber.RuntimeFiber<void> | undefined
-}
+import type { Wheel } from "./leaseWheel.js"
 
 /** What extends a lease. */
 export type Extender = Pick<Service, "config" | "extendReservation">
 
 export interface Keeper {
   /** Begins with the decision on a new reservation. */
-  readonly begin: (entry: Entry, decision: LeasePlan.Decision) => Effect.Effect<void>
+  readonly begin: (entry: KeptLease, decision: LeasePlan.Decision) => Effect.Effect<void>
   /** Does what an entry asks for that is due. */
-  readonly due: (entry: Entry) => void
+  readonly due: (entry: KeptLease) => void
   /** One extend besides those of the plan, which goes on from its answer. */
-  readonly extend: (entry: Entry, by: Duration.DurationInput) => Effect.Effect<Lease, ExtendError>
+  readonly extend: (entry: KeptLease, by: Duration.DurationInput) => Effect.Effect<Lease, ExtendError>
   /** No attempt begins any more. */
-  readonly end: (entry: Entry) => Effect.Effect<void>
+  readonly end: (entry: KeptLease) => Effect.Effect<void>
 }
 
 /** One attempt, with a fresh key. */
@@ -75,7 +53,7 @@ const unanswered = (reason: "timeout" | "other", message: string) =>
   new Transport({ operation: "extendReservation", reason, message: `${message} (extendReservation)` })
 
 /** One attempt, with the key of those before it that did not succeed. */
-const send = (cycles: Extender, entry: Entry): Effect.Effect<Reply<ExtendResponse>, ExtendError> =>
+const send = (cycles: Extender, entry: KeptLease): Effect.Effect<Reply<ExtendResponse>, ExtendError> =>
   Effect.catchAllDefect(
     Effect.flatMap(entry.key === undefined ? Idempotency.fresh : Effect.succeed(entry.key), (idempotencyKey) => {
       entry.key = idempotencyKey
@@ -87,7 +65,7 @@ const send = (cycles: Extender, entry: Entry): Effect.Effect<Reply<ExtendRespons
     () => Effect.fail(unanswered("other", "The attempt did not come to an end"))
   )
 
-const warnBounded = (entry: Entry) =>
+const warnBounded = (entry: KeptLease) =>
   Effect.annotateLogs(
     Effect.logWarning("The authority seems to bound how far ahead a hold may end: its extensions may run out"),
     { ...logs, reservation: entry.id, disposition: "kept" }
@@ -96,19 +74,24 @@ const warnBounded = (entry: Entry) =>
 type Emit = (event: LeaseEvent) => Effect.Effect<void>
 
 /** From now on the hold is gone, or may be. */
-const lose = (emit: Emit, entry: Entry, reason: LeasePlan.StopReason): Effect.Effect<void> =>
+const lose = (emit: Emit, entry: KeptLease, reason: LeasePlan.StopReason): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (entry.ended || entry.lost !== undefined) return Effect.void
+    if (entry.ended || entry.loss !== undefined) return Effect.void
     const { id: reservationId, waiting } = entry
     const loss = new LeaseLost({ reservationId, reason })
-    entry.lost = loss
+    entry.loss = loss
     entry.waiting = []
     for (const resume of waiting) resume(Effect.fail(loss))
     return emit(LeaseEvent.Lost({ reservationId, disposition: "over", reason }))
   })
 
 /** After its last extend the hold stands for the rest of its time. */
-const runOut = (emit: Emit, wheel: Wheel<Entry>, entry: Entry, { reason }: LeasePlan.Stop): Effect.Effect<void> => {
+const runOut = (
+  emit: Emit,
+  wheel: Wheel<KeptLease>,
+  entry: KeptLease,
+  { reason }: LeasePlan.Stop
+): Effect.Effect<void> => {
   const nowMs = wheel.nowMs()
   const leadMs = LeasePlan.leadAt(entry.plan, nowMs)
   if (leadMs === 0) return lose(emit, entry, reason)
@@ -118,8 +101,8 @@ const runOut = (emit: Emit, wheel: Wheel<Entry>, entry: Entry, { reason }: Lease
 
 const carryOut = (
   emit: Emit,
-  wheel: Wheel<Entry>,
-  entry: Entry,
+  wheel: Wheel<KeptLease>,
+  entry: KeptLease,
   decision: LeasePlan.Decision,
   atMs: number,
   error: Option.Option<ExtendError>
@@ -149,11 +132,11 @@ const carryOut = (
 /** `fork` runs an effect for an entry on a fiber of its own. */
 export const make = (
   cycles: Extender,
-  wheel: Wheel<Entry>,
+  wheel: Wheel<KeptLease>,
   emit: Emit,
-  fork: (entry: Entry, effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+  fork: (entry: KeptLease, effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
 ): Keeper => {
-  const extended = (entry: Entry, reply: Reply<ExtendResponse>): Effect.Effect<void> =>
+  const extended = (entry: KeptLease, reply: Reply<ExtendResponse>): Effect.Effect<void> =>
     Effect.suspend(() => {
       const { id: reservationId, plan: before } = entry
       const atMs = wheel.nowMs()
@@ -174,7 +157,7 @@ export const make = (
       )
     })
 
-  const failed = (entry: Entry, error: ExtendError): Effect.Effect<void> => {
+  const failed = (entry: KeptLease, error: ExtendError): Effect.Effect<void> => {
     if (Option.isSome(entry.plan.stop)) return Effect.void
     const atMs = wheel.nowMs()
     const [plan, decision] = LeasePlan.onFailure(entry.plan, failureOf(error, atMs))
@@ -182,7 +165,7 @@ export const make = (
     return carryOut(emit, wheel, entry, decision, atMs, Option.some(error))
   }
 
-  const beat = (entry: Entry): void => {
+  const beat = (entry: KeptLease): void => {
     const attempt: Attempt = { fiber: undefined }
     entry.attempt = attempt
     wheel.set(entry, wheel.nowMs() + entry.plan.timeoutMs)
@@ -200,7 +183,7 @@ export const make = (
     )
   }
 
-  const late = (entry: Entry, { fiber }: Attempt): void => {
+  const late = (entry: KeptLease, { fiber }: Attempt): void => {
     entry.attempt = undefined
     fiber?.unsafeInterruptAsFork(FiberId.none)
     const error = unanswered("timeout", "The authority did not answer within the time limit of one extend attempt")

@@ -87,10 +87,12 @@ const joined = (from: Allocation, estimate: Amount) =>
   })
 
 /** A place, and how to leave it when there is no hold for it after all. */
-const taken = (place: Place, entered?: Gate) => ({
-  ...place,
+const taken = ({ allocation, reserved, within }: Place, entered?: Gate) => ({
+  allocation,
+  reserved,
+  within,
   leave: (): void => {
-    place.allocation.end(undefined)
+    allocation.end(undefined)
     entered?.leave()
   }
 })

@@ -59,6 +59,26 @@ export interface Spender extends Pick<CreateRequest, "subject" | "action"> {
   readonly id: ReservationId
 }
 
+/** Made as `Outgoing` is, and why. */
+class Commit implements CommitRequest {
+  readonly idempotencyKey: CommitRequest["idempotencyKey"]
+  readonly actual: CommitRequest["actual"]
+  readonly metrics: CommitRequest["metrics"]
+  readonly metadata: CommitRequest["metadata"]
+
+  constructor(
+    idempotencyKey: CommitRequest["idempotencyKey"],
+    actual: CommitRequest["actual"],
+    metrics: CommitRequest["metrics"],
+    metadata: CommitRequest["metadata"]
+  ) {
+    this.idempotencyKey = idempotencyKey
+    this.actual = actual
+    this.metrics = metrics
+    this.metadata = metadata
+  }
+}
+
 /** A commit, and how it is kept. */
 export interface Commitment {
   readonly request: CommitRequest
@@ -73,12 +93,19 @@ export const commitment = (
   idempotencyKey: IdempotencyKey,
   nowMs: number
 ): Either.Either<Commitment, InvalidInput> => {
-  const common = { idempotencyKey, actual, metrics: nonEmpty(metrics) }
-  const request: CommitRequest = { ...common, metadata: nonEmpty(metadata) }
+  const measured = nonEmpty(metrics)
+  const request = new Commit(idempotencyKey, actual, measured, nonEmpty(metadata))
   const commitBody = encodeCommit(request)
   if (Either.isLeft(commitBody)) return Either.left(fromParseError(commitBody.left, "commit"))
   const recovered = { recovered_reservation_id: id, recovery_reason: "commit_after_reservation_expired" }
-  const fallback = { ...common, subject, action, metadata: { ...metadata, ...recovered } }
+  const fallback: EventRequest = {
+    idempotencyKey,
+    actual,
+    metrics: measured,
+    subject,
+    action,
+    metadata: Object.assign({}, metadata, recovered)
+  }
   return Either.map(eventEntry(baseUrl, id, fallback, nowMs), (event) => {
     const entry: Entry = { ...event, mode: "commit", commitBody: commitBody.right }
     return { request, entry: onRejected === "event" ? { ...entry, onRejected } : entry }
