@@ -36,12 +36,8 @@ const quietly = (stop: () => unknown): void => {
   }
 }
 
-const reading = <S, A, E>(
-  open: Opener<S>,
-  read: (source: S) => Reading<A>,
-  onError: (error: unknown) => E
-): Stream.Stream<A, E> =>
-  Stream.unwrapScoped(Effect.gen(function*() {
+const opening = Effect.fnUntraced(
+  function*<S, A, E>(open: Opener<S>, read: (source: S) => Reading<A>, onError: (error: unknown) => E) {
     const controller = new AbortController()
     let over = false
     let current: Reading<A> | undefined
@@ -96,7 +92,14 @@ const reading = <S, A, E>(
         return Effect.fail(Option.none())
       })
     )
-  }))
+  }
+)
+
+const reading = <S, A, E>(
+  open: Opener<S>,
+  read: (source: S) => Reading<A>,
+  onError: (error: unknown) => E
+): Stream.Stream<A, E> => Stream.unwrapScoped(opening(open, read, onError))
 
 /**
  * The elements of an `AsyncIterable`, such as a provider's library gives. It differs from `Stream.fromAsyncIterable` in how it ends: an

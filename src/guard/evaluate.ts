@@ -63,7 +63,7 @@ const isDecision = (error: CreateError): error is Extract<CreateError, Denial> =
 
 /** The dry run of one request. */
 export const dryRun = (cycles: Service, request: CreateRequest): Effect.Effect<Evaluation, EvaluateError> => {
-  const asked = { ...request, dryRun: true }
+  const asked = Object.assign({}, request, { dryRun: true })
   return cycles.createReservation(asked).pipe(
     Effect.catchIf(isAmbiguous, () => cycles.createReservation(asked)),
     Effect.map(({ value }) =>
@@ -92,10 +92,11 @@ export const dryRun = (cycles: Service, request: CreateRequest): Effect.Effect<E
  * @since 0.1.0
  * @category constructors
  */
-export const evaluate = <E = never, R = never>(
+export const evaluate: <E = never, R = never>(
   options: ReserveOptions<E, R>
-): Effect.Effect<Evaluation, E | EvaluateError, R | Cycles> =>
-  Effect.gen(function*() {
+) => Effect.Effect<Evaluation, E | EvaluateError, R | Cycles> = Effect.fnUntraced(
+  function*<E, R>(options: ReserveOptions<E, R>) {
     const cycles = yield* Cycles
     return yield* dryRun(cycles, yield* requestOf(options, cycles))
-  })
+  }
+)

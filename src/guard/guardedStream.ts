@@ -7,6 +7,7 @@ import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import type { Cycles } from "../lifecycle/Cycles.js"
+import type { Restore } from "../lifecycle/internal/source.js"
 import type { Reservation } from "../lifecycle/Reservation.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 
@@ -79,36 +80,44 @@ export type StreamSource<A, E, R> =
   | Stream.Stream<A, E, R>
   | ((reservation: Reservation) => Stream.Stream<A, E, R>)
 
+/** One run of the stream, in a hold that its scope settles. */
+const opened = Effect.fnUntraced(
+  function*<A, E, R, E2, R2>(
+    source: StreamSource<A, E, R>,
+    options: GuardedStreamOptions<A, E2, R2>,
+    by: Obtain | undefined,
+    restore: Restore
+  ) {
+    const asked = boundsOf(options.drain)
+    // Work that is only watched is not stopped by an option.
+    const bounds = yield* by === undefined ? asked : Effect.orElse(asked, () => boundsOf())
+    const session = yield* begin(options, restore, by)
+    const tally = Tally.make(options.usage, yield* Effect.clock)
+    const body = (typeof source === "function" ? Stream.suspend(() => source(session.open.reservation)) : source)
+      .pipe(
+        Stream.mapChunks(tally.add),
+        Stream.provideService(CurrentReservation, session.open.reservation)
+      )
+    const detached = drains(options) ? yield* Detached.make(body) : undefined
+    const { complete, early } = ending(session, tally, options, bounds, detached)
+    yield* Effect.addFinalizer(early)
+    const held = detached?.stream ?? body
+    return Stream.concat(
+      session.policy === "interrupt" ? Stream.interruptWhen(held, session.open.lease.awaitLost) : held,
+      Stream.execute(complete)
+    )
+  }
+)
+
 /** A guard that comes to its hold in a way of its own. */
 export const guardedStreamBy = <A, E, R, E2, R2>(
   source: StreamSource<A, E, R>,
   options: GuardedStreamOptions<A, E2, R2>,
   by?: Obtain
 ): Stream.Stream<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
-  Stream.unwrapScoped(
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function*() {
-        const asked = boundsOf(options.drain)
-        // Work that is only watched is not stopped by an option.
-        const bounds = yield* by === undefined ? asked : Effect.orElse(asked, () => boundsOf())
-        const session = yield* begin(options, restore, by)
-        const tally = Tally.make(options.usage, yield* Effect.clock)
-        const body = (typeof source === "function" ? Stream.suspend(() => source(session.open.reservation)) : source)
-          .pipe(
-            Stream.mapChunks(tally.add),
-            Stream.provideService(CurrentReservation, session.open.reservation)
-          )
-        const detached = drains(options) ? yield* Detached.make(body) : undefined
-        const { complete, early } = ending(session, tally, options, bounds, detached)
-        yield* Effect.addFinalizer(early)
-        const held = detached?.stream ?? body
-        return Stream.concat(
-          session.policy === "interrupt" ? Stream.interruptWhen(held, session.open.lease.awaitLost) : held,
-          Stream.execute(complete)
-        )
-      })
-    )
-  ).pipe(Stream.withSpan(Telemetry.guardSpan, { captureStackTrace: false }))
+  Stream.unwrapScoped(Effect.uninterruptibleMask((restore) => opened(source, options, by, restore))).pipe(
+    Stream.withSpan(Telemetry.guardSpan, { captureStackTrace: false })
+  )
 
 /**
  * Runs a stream inside a budget. Cold: each run reserves the estimate before the stream opens, and settles it however the stream ends.

@@ -8,7 +8,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Take from "effect/Take"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
@@ -17,6 +16,7 @@ import { Allocation, type Gate, type Role } from "../lifecycle/internal/allocati
 import type { Open } from "../lifecycle/internal/handle.js"
 import { localId, unheld, unleased } from "../lifecycle/internal/local.js"
 import { openPart } from "../lifecycle/internal/part.js"
+import type { Restore } from "../lifecycle/internal/source.js"
 import { RunExhausted } from "../lifecycle/Nested.js"
 import { acquireOpen, type ReserveError } from "../lifecycle/Reservation.js"
 import { durationOf, requestOf, type ReserveOptions } from "../lifecycle/ReserveOptions.js"
@@ -111,9 +111,8 @@ const boundsOf = (
     : Effect.fail(invalidInput("lowAt", "must be above 0 and below 1", lowAt))
 
 /** What watches a run: its gate, its transitions, and who looks at both. */
-const watch = (bounds: Bounds, outer: Gate | undefined) =>
-  Effect.gen(function*() {
-    const { limit, lowAt, steps: most, wallClock } = bounds
+const watch = Effect.fnUntraced(
+  function*({ limit, lowAt, steps: most, wallClock }: Bounds, outer: Gate | undefined) {
     const hub = yield* PubSub.sliding<Take.Take<RunEvent>>({ capacity: 16, replay: 16 })
     const begun = yield* Clock.currentTimeNanos
     const told = new Set<string>()
@@ -175,55 +174,53 @@ const watch = (bounds: Bounds, outer: Gate | undefined) =>
       }
     }
     return { gate, onChange, run, end: Effect.sync(() => void hub.unsafeOffer(Take.end)) }
-  })
+  }
+)
+
+const reserveOptionsOf = <E, R>(options: RunOptions<E, R>): ReserveOptions<E, R> =>
+  Object.assign({}, options, { estimate: options.limit })
 
 /** A hold that only this process knows, inside the one around it when there is one. */
-const openLocal = <E, R>(
-  options: RunOptions<E, R>,
-  role: Role,
-  outer: Allocation | undefined
-) =>
-  Effect.gen(function*() {
+const openLocal = Effect.fnUntraced(
+  function*<E, R>(options: RunOptions<E, R>, { gate, onChange }: Role, outer: Allocation | undefined) {
     const cycles = yield* Cycles
     const { limit } = options
-    const request = yield* requestOf({ ...options, estimate: limit }, cycles)
+    const request = yield* requestOf(reserveOptionsOf(options), cycles)
     const around = outer?.cap
     const kind = around?.kind === "backed" ? "backed" : "cap"
-    const joined = around?.join(limit, { ...role, kind })
-    const allocation = joined ?? new Allocation(limit, { ...role, kind })
+    const role: Role = { kind, gate, onChange }
+    const allocation = around?.join(limit, role) ?? new Allocation(limit, role)
     const facts = unheld(yield* localId("run"), request)
     return yield* openPart(
       cycles,
-      { ...request, reserved: limit },
+      { reserved: limit, ...request },
       kind === "backed" && around?.holder !== undefined ? around.holder : { facts, lease: unleased },
       allocation,
       kind === "backed"
     )
-  })
+  }
+)
 
-const make = <E, R>(
-  options: RunOptions<E, R>
-): Effect.Effect<Context.Context<CurrentRun | CurrentReservation>, E | ReserveError, R | Cycles | Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const outer = (yield* Effect.serviceOption(CurrentReservation)).pipe((outer) =>
-        outer._tag === "Some" ? outer.value.allocation : undefined
-      )
-      const { end, gate, onChange, run } = yield* Effect.flatMap(
-        boundsOf(options as RunOptions<never, unknown>),
-        (bounds) => watch(bounds, outer?.gate)
-      )
-      const role = { gate, onChange }
-      const obtain: Effect.Effect<Open, E | ReserveError, R | Cycles> = options.backing === "local"
-        ? openLocal(options, role, outer)
-        : acquireOpen({ ...options, estimate: options.limit }, restore, undefined, { ...role, kind: "backed" })
-      const open = yield* obtain
-      yield* Effect.addFinalizer(() => Effect.zipRight(open.fail("run_ended"), end))
-      return Context.make(CurrentRun, run(open.reservation.allocation)).pipe(
-        Context.add(CurrentReservation, open.reservation)
-      )
-    })
-  )
+/** To be called in an uninterruptible region, with its `restore`. */
+const begin = Effect.fnUntraced(
+  function*<E, R>(options: RunOptions<E, R>, restore: Restore) {
+    const outer = (yield* Effect.serviceOption(CurrentReservation)).pipe((outer) =>
+      outer._tag === "Some" ? outer.value.allocation : undefined
+    )
+    const { end, gate, onChange, run } = yield* Effect.flatMap(
+      boundsOf(options as RunOptions<never, unknown>),
+      (bounds) => watch(bounds, outer?.gate)
+    )
+    const obtain: Effect.Effect<Open, E | ReserveError, R | Cycles> = options.backing === "local"
+      ? openLocal(options, { gate, onChange }, outer)
+      : acquireOpen(reserveOptionsOf(options), restore, undefined, { kind: "backed", gate, onChange })
+    const open = yield* obtain
+    yield* Effect.addFinalizer(() => Effect.zipRight(open.fail("run_ended"), end))
+    return Context.make(CurrentRun, run(open.reservation.allocation)).pipe(
+      Context.add(CurrentReservation, open.reservation)
+    )
+  }
+)
 
 /**
  * Caps what the work that it is provided to spends: every guard and every reservation in it, however deep, draws from the limit and fails
@@ -247,4 +244,5 @@ const make = <E, R>(
  */
 export const runBudget = <E = never, R = never>(
   options: RunOptions<E, R>
-): Layer.Layer<CurrentRun | CurrentReservation, E | ReserveError, R | Cycles> => Layer.scopedContext(make(options))
+): Layer.Layer<CurrentRun | CurrentReservation, E | ReserveError, R | Cycles> =>
+  Layer.scopedContext(Effect.uninterruptibleMask((restore) => begin(options, restore)))

@@ -15,6 +15,22 @@ import type { InvalidInput } from "../protocol/InvalidInput.js"
 /** A part of what only watches or caps is itself a cap: the authority holds nothing of it. */
 const kindOf = (outer: Kind): Kind => outer === "guard" || outer === "backed" ? "backed" : "cap"
 
+const open = Effect.fnUntraced(function*(amount: Amount) {
+  const cycles = yield* Cycles
+  const { action, allocation: outer, subject } = yield* CurrentReservation
+  const kind = kindOf(outer.kind)
+  const allocation = yield* draw(outer, amount, { kind })
+  const part = yield* openPart(
+    cycles,
+    { estimate: amount, reserved: amount, subject, action },
+    outer.holder!,
+    allocation,
+    kind === "backed"
+  )
+  yield* Effect.addFinalizer(() => part.fail("sub_budget_ended"))
+  return part.reservation
+})
+
 /**
  * Sets a part of the current hold aside, at once and in this process. Guards and reservations in the work that it is provided to draw from
  * it instead of asking the authority, also side by side, and together never get more. What they do not use returns to the hold around it.
@@ -40,21 +56,4 @@ const kindOf = (outer: Kind): Kind => outer === "guard" || outer === "backed" ? 
 export const subBudget = (
   amount: Amount
 ): Layer.Layer<CurrentReservation, AllocationExceeded | InvalidInput, CurrentReservation | Cycles> =>
-  Layer.scoped(
-    CurrentReservation,
-    Effect.uninterruptible(Effect.gen(function*() {
-      const cycles = yield* Cycles
-      const { action, allocation: outer, subject } = yield* CurrentReservation
-      const kind = kindOf(outer.kind)
-      const allocation = yield* draw(outer, amount, { kind })
-      const part = yield* openPart(
-        cycles,
-        { estimate: amount, reserved: amount, subject, action },
-        outer.holder!,
-        allocation,
-        kind === "backed"
-      )
-      yield* Effect.addFinalizer(() => part.fail("sub_budget_ended"))
-      return part.reservation
-    }))
-  )
+  Layer.scoped(CurrentReservation, Effect.uninterruptible(open(amount)))

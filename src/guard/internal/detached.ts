@@ -20,8 +20,10 @@ export interface Detached<A, E, R> {
 }
 
 /** Each pull runs on a fiber of its own: an interrupt of who waits for it leaves it alone. Whoever calls this closes. */
-export const make = <A, E, R>(self: Stream.Stream<A, E, R>): Effect.Effect<Detached<A, E, R>, never, R> =>
-  Effect.gen(function*() {
+export const make: <A, E, R>(
+  self: Stream.Stream<A, E, R>
+) => Effect.Effect<Detached<A, E, R>, never, R> = Effect.fnUntraced(
+  function*<A, E, R>(self: Stream.Stream<A, E, R>) {
     const scope = yield* Scope.make()
     const upstream = yield* Scope.extend(Stream.toPull(self), scope)
     let pulling: Fiber.Fiber<Chunk.Chunk<A>, Option.Option<E>> | undefined
@@ -48,7 +50,7 @@ export const make = <A, E, R>(self: Stream.Stream<A, E, R>): Effect.Effect<Detac
     const readOn = <R2>(enough: Effect.Effect<boolean, never, R2>): Effect.Effect<void, Option.Option<E>, R | R2> =>
       Effect.flatMap(enough, (yes) => yes || over ? Effect.void : Effect.zipRight(pull, readOn(enough)))
 
-    return {
+    const detached: Detached<A, E, R> = {
       stream: Stream.repeatEffectChunkOption(pull),
       over: () => over,
       readOn: (enough) =>
@@ -58,4 +60,6 @@ export const make = <A, E, R>(self: Stream.Stream<A, E, R>): Effect.Effect<Detac
           Effect.zipRight(Scope.close(scope, exit))
         )
     }
-  })
+    return detached
+  }
+)

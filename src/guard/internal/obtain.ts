@@ -32,7 +32,9 @@ const degrading = <E, R>(open: Opener<E, R>, rungs: ReadonlyArray<Rung<E, R>>): 
     const next = rungs.findIndex((rung, n) =>
       n >= tried && (descent === "cheaper" || (descent === "elsewhere" && rung.subject !== undefined))
     )
-    return next === -1 ? Effect.fail(error) : Effect.catchAll(open({ ...rung, ...rungs[next]! }), below(next + 1))
+    return next === -1
+      ? Effect.fail(error)
+      : Effect.catchAll(open(Object.assign({}, rung, rungs[next])), below(next + 1))
   }
   return Effect.catchAll(open(rung), below(0))
 }
@@ -65,14 +67,20 @@ const differs = (before: ReadonlyArray<string>, now: ReadonlyArray<string>): boo
 /** Denials that only somebody who undoes them for good could end. */
 const isFinal = (error: Denied): boolean => error._tag === "BudgetClosed" || descentOf(error) === "never"
 
-const retrying = <E, R>(
+const retrying: <E, R>(
   open: Opener<E, R>,
-  { schedule, until }: Retry<R>,
+  policy: Retry<R>,
   restore: Restore,
-  lastRequest: () => CreateRequest | undefined
-): Opener<E, R> =>
-(rung) =>
-  Effect.gen(function*() {
+  lastRequest: () => CreateRequest | undefined,
+  rung: Rung<E, R> | undefined
+) => Obtained<E, R> = Effect.fnUntraced(
+  function*<E, R>(
+    open: Opener<E, R>,
+    { schedule, until }: Retry<R>,
+    restore: Restore,
+    lastRequest: () => CreateRequest | undefined,
+    rung: Rung<E, R> | undefined
+  ) {
     const cycles = yield* Cycles
     const driver = yield* Schedule.driver(schedule.pipe(
       Schedule.whileInput((_: Denied) => true),
@@ -104,12 +112,16 @@ const retrying = <E, R>(
         : turn
     }
 
-    const attempt: Obtained<E, R> = Effect.catchAll(open(rung), (error) =>
-      isDegradable(error) && !isFinal(error) && (until !== undefined || tellsWhen(error))
-        ? Effect.zipRight(restore(wait(error)), attempt)
-        : Effect.fail(error))
+    const attempt: Obtained<E, R> = Effect.catchAll(
+      open(rung),
+      (error) =>
+        isDegradable(error) && !isFinal(error) && (until !== undefined || tellsWhen(error))
+          ? Effect.zipRight(restore(wait(error)), attempt)
+          : Effect.fail(error)
+    )
     return yield* attempt
-  })
+  }
+)
 
 const asArray = <A>(self: A | ReadonlyArray<A>): ReadonlyArray<A> => Array.isArray(self) ? self : [self as A]
 
@@ -123,12 +135,12 @@ export const obtain = <E, R>(options: CommonGuardOptions<E, R>, restore: Restore
     request = asked
     return source(cycles, asked, ...rest)
   }
-  const once: Opener<E, R> = (rung) => acquireOpen({ ...options, ...rung }, restore, noting)
+  const once: Opener<E, R> = (rung) => acquireOpen(Object.assign({}, options, rung), restore, noting)
   return asArray<OnDenied<E, R>>(onDenied).reduce<Opener<E, R>>(
     (open, policy) =>
       policy._tag === "Degrade"
         ? degrading(open, policy.rungs)
-        : retrying(open, policy, restore, () => request),
+        : (rung) => retrying(open, policy, restore, () => request, rung),
     once
   )(undefined)
 }

@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { deadline } from "../../client/internal/deadline.js"
 import type { ActualUnknown } from "../../lifecycle/ActualUnknown.js"
+import type { Restore } from "../../lifecycle/internal/source.js"
 import type { LeaseLost } from "../../lifecycle/Lease.js"
 import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
@@ -45,6 +46,117 @@ export const boundsOf = ({ atMost = 64, within = "10 seconds" }: DrainOptions = 
 const endOf = (exit: Exit.Exit<unknown, unknown>): EarlyEnd =>
   Exit.isSuccess(exit) ? "stopped" : Exit.isInterrupted(exit) ? "interrupted" : "failed"
 
+/** A stream, as far as its end is concerned. */
+interface Run<A, R> {
+  readonly session: Session<R>
+  readonly tally: Tally<A, R>
+  readonly options: EndOptions<unknown, R>
+}
+
+const measured = <A, R>(
+  { session: { open }, tally }: Run<A, R>,
+  end: string,
+  reading: Reading,
+  metadata: Readonly<Record<string, unknown>>
+) =>
+  Effect.all([
+    tally.count,
+    Effect.annotateCurrentSpan(Telemetry.attributes.streamEnd, end),
+    open.measured(reading._tag === "Absent" ? Option.none() : Option.some(reading), {
+      metrics: tally.metrics(),
+      metadata
+    })
+  ], { discard: true })
+
+/** The stream has said all it has to say: what is missing now is missing for good. */
+const settleWhole = Effect.fnUntraced(
+  function*<A, R>(run: Run<A, R>, end: string, reading: Reading, metadata: Readonly<Record<string, unknown>>) {
+    const { options, session } = run
+    const { open } = session
+    yield* measured(run, end, reading, metadata)
+    const strict = options.whenActualUnknown === "fail"
+    const unknown = strict && reading._tag === "Absent" ? yield* open.abandon : Option.none()
+    yield* session.settle(open.succeed(Option.none(), reading._tag === "Partial" && !strict))
+    if (Option.isSome(unknown)) return yield* unknown.value
+  }
+)
+
+const settlePart = Effect.fnUntraced(function*<A, R>(run: Run<A, R>, end: EarlyEnd) {
+  const { session, tally } = run
+  const { open } = session
+  const reading = yield* tally.read(false)
+  yield* measured(run, end, reading, { stream_end: end })
+  if (tally.any()) yield* open.reservation.markDispatched()
+  yield* session.settle(
+    reading._tag === "Final"
+      ? open.succeed(Option.none(), false)
+      : open.fail(end === "failed" ? "stream_failed" : "stream_aborted")
+  )
+})
+
+const release = <A, R>(run: Run<A, R>, end: EarlyEnd) =>
+  Effect.zipRight(
+    measured(run, end, Reading.Absent(), {}),
+    run.session.settle(run.session.open.reservation.release(end === "failed" ? "stream_failed" : "stream_aborted"))
+  )
+
+/** Runs in the background: what reads the stream can be interrupted, what settles cannot. */
+const drain = Effect.fnUntraced(
+  function*<A, E, R, R2>(
+    run: Run<A, R>,
+    end: EarlyEnd,
+    within: Duration.Duration,
+    rest: Detached<A, E, R2>,
+    exit: Exit.Exit<unknown, unknown>
+  ) {
+    const { session, tally } = run
+    const enough = Effect.map(tally.read(false), Reading.$is("Final"))
+    const learned = yield* rest.readOn(enough).pipe(
+      Effect.raceFirst(session.settler.closing),
+      deadline(within, () => "late"),
+      Effect.interruptible,
+      Effect.exit
+    )
+    const whole = Exit.isSuccess(learned) && rest.over()
+    // A provider that does not hear of its end must not keep the settlement waiting.
+    yield* Effect.forkDaemon(rest.close(exit))
+    yield* whole
+      ? Effect.flatMap(
+        tally.read(true),
+        (reading) => Effect.ignore(settleWhole(run, end, reading, { stream_end: end, drained: true }))
+      )
+      : settlePart(run, end)
+  }
+)
+
+const endEarly = Effect.fnUntraced(
+  function*<A, E, R, R2>(
+    run: Run<A, R>,
+    { atMost, within }: Bounds,
+    detached: Detached<A, E, R2> | undefined,
+    exit: Exit.Exit<unknown, unknown>
+  ) {
+    const end = endOf(exit)
+    const policy = policyOf(run.options, end)
+    if (policy === "drain" && detached !== undefined && !detached.over()) {
+      const context = yield* Effect.context<R | R2>()
+      const job = Effect.provide(drain(run, end, within, detached, exit), context)
+      if (yield* run.session.settler.submitAtMost(atMost, job)) return
+    }
+    if (detached !== undefined) yield* detached.close(exit)
+    yield* policy === "release" ? release(run, end) : settlePart(run, end)
+  }
+)
+
+const endWhole = Effect.fnUntraced(
+  function*<A, E, R, R2>(run: Run<A, R>, detached: Detached<A, E, R2> | undefined, restore: Restore) {
+    if (detached !== undefined) yield* detached.close(Exit.void)
+    const reading = yield* Effect.exit(restore(run.tally.read(true)))
+    yield* settleWhole(run, "completed", Exit.getOrElse(reading, () => Reading.Absent()), {})
+    yield* run.session.finalize
+  }
+)
+
 export interface Ending<R> {
   /** At the stream's own end, before the reader hears of it. */
   readonly complete: Effect.Effect<void, ActualUnknown | LeaseLost, R>
@@ -56,95 +168,21 @@ export const ending = <A, E, E2, R, R2>(
   session: Session<R>,
   tally: Tally<A, R>,
   options: EndOptions<E2, R>,
-  { atMost, within }: Bounds,
+  bounds: Bounds,
   detached: Detached<A, E, R2> | undefined
 ): Ending<R | R2> => {
-  const { open, settler } = session
+  const run: Run<A, R> = { session, tally, options }
   let ended = false
-
-  const measured = (end: string, reading: Reading, metadata: Readonly<Record<string, unknown>>) =>
-    Effect.all([
-      tally.count,
-      Effect.annotateCurrentSpan(Telemetry.attributes.streamEnd, end),
-      open.measured(reading._tag === "Absent" ? Option.none() : Option.some(reading), {
-        metrics: tally.metrics(),
-        metadata
+  return {
+    complete: Effect.uninterruptibleMask((restore) => {
+      ended = true
+      return endWhole(run, detached, restore)
+    }),
+    early: (exit) =>
+      Effect.suspend(() => {
+        if (ended) return Effect.void
+        ended = true
+        return endEarly(run, bounds, detached, exit)
       })
-    ], { discard: true })
-
-  /** The stream has said all it has to say: what is missing now is missing for good. */
-  const settleWhole = (end: string, reading: Reading, metadata: Readonly<Record<string, unknown>>) =>
-    Effect.gen(function*() {
-      yield* measured(end, reading, metadata)
-      const strict = options.whenActualUnknown === "fail"
-      const unknown = strict && reading._tag === "Absent" ? yield* open.abandon : Option.none()
-      yield* session.settle(open.succeed(Option.none(), reading._tag === "Partial" && !strict))
-      if (Option.isSome(unknown)) return yield* unknown.value
-    })
-
-  const settlePart = (end: EarlyEnd) =>
-    Effect.gen(function*() {
-      const reading = yield* tally.read(false)
-      yield* measured(end, reading, { stream_end: end })
-      if (tally.any()) yield* open.reservation.markDispatched()
-      yield* session.settle(
-        reading._tag === "Final"
-          ? open.succeed(Option.none(), false)
-          : open.fail(end === "failed" ? "stream_failed" : "stream_aborted")
-      )
-    })
-
-  const release = (end: EarlyEnd) =>
-    Effect.zipRight(
-      measured(end, Reading.Absent(), {}),
-      session.settle(open.reservation.release(end === "failed" ? "stream_failed" : "stream_aborted"))
-    )
-
-  /** Runs in the background: what reads the stream can be interrupted, what settles cannot. */
-  const drain = (end: EarlyEnd, rest: Detached<A, E, R2>, exit: Exit.Exit<unknown, unknown>) =>
-    Effect.gen(function*() {
-      const enough = Effect.map(tally.read(false), Reading.$is("Final"))
-      const learned = yield* rest.readOn(enough).pipe(
-        Effect.raceFirst(settler.closing),
-        deadline(within, () => "late"),
-        Effect.interruptible,
-        Effect.exit
-      )
-      const whole = Exit.isSuccess(learned) && rest.over()
-      // A provider that does not hear of its end must not keep the settlement waiting.
-      yield* Effect.forkDaemon(rest.close(exit))
-      yield* whole
-        ? Effect.flatMap(
-          tally.read(true),
-          (reading) => Effect.ignore(settleWhole(end, reading, { stream_end: end, drained: true }))
-        )
-        : settlePart(end)
-    })
-
-  const early = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, never, R | R2> =>
-    Effect.gen(function*() {
-      if (ended) return
-      ended = true
-      const end = endOf(exit)
-      const policy = policyOf(options, end)
-      if (policy === "drain" && detached !== undefined && !detached.over()) {
-        const context = yield* Effect.context<R | R2>()
-        const job = Effect.provide(drain(end, detached, exit), context)
-        if (yield* settler.submitAtMost(atMost, job)) return
-      }
-      if (detached !== undefined) yield* detached.close(exit)
-      yield* policy === "release" ? release(end) : settlePart(end)
-    })
-
-  const complete = Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      ended = true
-      if (detached !== undefined) yield* detached.close(Exit.void)
-      const reading = yield* Effect.exit(restore(tally.read(true)))
-      yield* settleWhole("completed", Exit.getOrElse(reading, () => Reading.Absent()), {})
-      yield* session.finalize
-    })
-  )
-
-  return { complete, early }
+  }
 }

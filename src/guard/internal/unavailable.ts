@@ -70,14 +70,14 @@ const untilRecorded = (
     Effect.forkDaemon
   )
 
-const opened = (
+const opened: (
   cycles: Service,
-  { name }: OnUnavailable,
-  { action, estimate, subject }: CreateRequest,
+  policy: OnUnavailable,
+  request: CreateRequest,
   grant: Grant,
   error: Failure
-): Effect.Effect<Backing> =>
-  Effect.gen(function*() {
+) => Effect.Effect<Backing> = Effect.fnUntraced(
+  function*(cycles, { name }, { action, estimate, subject }, grant, error) {
     const id = yield* localId("open")
     yield* Effect.logWarning("The authority cannot be asked: the work runs without a hold, as the policy allows").pipe(
       Effect.annotateLogs({
@@ -102,7 +102,7 @@ const opened = (
             untilRecorded(cycles, id, final, grant),
             recordAsEvent(cycles, { id, subject, action }, {
               ...spend,
-              metadata: { ...spend.metadata, opened_by: name, opened_because: error._tag }
+              metadata: Object.assign({}, spend.metadata, { opened_by: name, opened_because: error._tag })
             }, final)
           )
         ),
@@ -112,11 +112,15 @@ const opened = (
           return final.succeed(Settlement.Released({ reservationId: id, released: estimate, reason, balances: [] }))
         })
     }
-  })
+  }
+)
 
-/** The authority first. */
-export const withPolicy = (policy: OnUnavailable): Source<Failure> => (cycles, request, options, restore) =>
-  Effect.gen(function*() {
+/** A hold of the authority, whose balances the policy sees. */
+const observed: (
+  policy: OnUnavailable,
+  ...asked: Parameters<Source<Failure>>
+) => Effect.Effect<Backing, Failure> = Effect.fnUntraced(
+  function*(policy, cycles, request, options, restore) {
     const { breaker } = policy
     if (breaker !== undefined) yield* breaker.enter
     const backing = yield* authoritySource(
@@ -127,7 +131,9 @@ export const withPolicy = (policy: OnUnavailable): Source<Failure> => (cycles, r
     )
     yield* policy.observe(backing.facts.balances)
     return {
-      ...backing,
+      facts: backing.facts,
+      lease: backing.lease,
+      onRejected: backing.onRejected,
       record: (spend, final, isCounted) =>
         Effect.tap(
           backing.record(spend, final, isCounted),
@@ -139,7 +145,12 @@ export const withPolicy = (policy: OnUnavailable): Source<Failure> => (cycles, r
           (settlement) => settlement._tag === "Released" ? policy.observe(settlement.balances) : Effect.void
         )
     } satisfies Backing
-  }).pipe(
+  }
+)
+
+/** The authority first. */
+export const withPolicy = (policy: OnUnavailable): Source<Failure> => (cycles, request, options, restore) =>
+  observed(policy, cycles, request, options, restore).pipe(
     Effect.catchIf(isUnavailable, (error) =>
       Effect.flatMap(
         Effect.zipRight(checked(request), policy.grant(request)),

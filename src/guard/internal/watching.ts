@@ -87,8 +87,11 @@ const count = ({ estimate, estimateError, verdict }: ShadowReport): Effect.Effec
   )
 
 /** A handle that nobody holds anything for. The authority is asked on a fiber of the settler, and nobody waits for it. */
-const watching = <E, R>(options: WatchOptions<E, R>, restore: Restore): Effect.Effect<Open, never, R | Cycles> =>
-  Effect.gen(function*() {
+const watching: <E, R>(
+  options: WatchOptions<E, R>,
+  restore: Restore
+) => Effect.Effect<Open, never, R | Cycles> = Effect.fnUntraced(
+  function*<E, R>(options: WatchOptions<E, R>, restore: Restore) {
     const cycles = yield* Cycles
     const context = yield* Effect.context<R>()
     const outer = Option.getOrUndefined(yield* Effect.serviceOption(CurrentReservation))?.allocation
@@ -135,7 +138,7 @@ const watching = <E, R>(options: WatchOptions<E, R>, restore: Restore): Effect.E
             ? cycles.settler.submit(
               Effect.asVoid(recordAsEvent(cycles, { id, subject: request.subject, action: request.action }, {
                 ...spend,
-                metadata: { ...spend.metadata, shadow: true }
+                metadata: Object.assign({}, spend.metadata, { shadow: true })
               }, final))
             ).pipe(Effect.as(unrecorded(spend)))
             : final.succeed(unrecorded(spend))
@@ -153,7 +156,8 @@ const watching = <E, R>(options: WatchOptions<E, R>, restore: Restore): Effect.E
     }
     const allocation = new Allocation(request.estimate, { kind: "shadow", cap: outer?.cap, gate: outer?.gate })
     return yield* openOn(backing, allocation)
-  })
+  }
+)
 
 /** What guards of any shape need to watch instead. */
 export const watchBy = <E, R>(options: WatchOptions<E, R>): Obtain => (_, restore) =>
