@@ -242,12 +242,12 @@ export const makeKeeper = (options: EvidenceOptions): Effect.Effect<Keeper, Inva
         trace_id: command.origin?.traceId,
         payload: { [type]: content }
       }
-      return Either.gen(function*() {
-        const id = yield* idOf(envelope)
-        const text = yield* sealed(envelope, id, "")
-        const reference = { evidenceId: id as EvidenceId, url: base + id }
-        return { reference, document: { id, text, at: now } }
-      }).pipe(Either.getOrUndefined)
+      const made = Either.flatMap(idOf(envelope), (id) =>
+        Either.map(sealed(envelope, id, ""), (text) => ({
+          reference: { evidenceId: id as EvidenceId, url: base + id },
+          document: { id, text, at: now }
+        })))
+      return Either.getOrUndefined(made)
     }
 
     return {

@@ -105,14 +105,16 @@ const content = (
   envelope: EvidenceEnvelope,
   text: Option.Option<string>
 ): Either.Either<Uint8Array<ArrayBuffer>, string> =>
-  Either.gen(function*() {
-    const id = yield* idOf(envelope)
-    if (id !== envelope.evidence_id) return yield* Either.left("the content does not have this evidence_id")
-    const served = yield* sealed(envelope, id, envelope.signature)
-    return Option.exists(text, (text) => text.trim() !== served)
-      ? yield* Either.left("the text is not canonical")
-      : yield* signedBytes(envelope, id)
-  }).pipe(Either.mapLeft((why) => typeof why === "string" ? why : why.reason))
+  Either.gen(() => faithful(envelope, text)).pipe(Either.mapLeft((why) => typeof why === "string" ? why : why.reason))
+
+const faithful = function*(envelope: EvidenceEnvelope, text: Option.Option<string>) {
+  const id = yield* idOf(envelope)
+  if (id !== envelope.evidence_id) return yield* Either.left("the content does not have this evidence_id")
+  const served = yield* sealed(envelope, id, envelope.signature)
+  return Option.exists(text, (text) => text.trim() !== served)
+    ? yield* Either.left("the text is not canonical")
+    : yield* signedBytes(envelope, id)
+}
 
 const bytesOf = (hex: string) => new Uint8Array(Either.getOrThrow(Encoding.decodeHex(hex)))
 
@@ -155,12 +157,16 @@ const resolve = <E, R>(
   )
 }
 
-const verdict = <E, R>(
+const verdict: <E, R>(
   envelope: EvidenceEnvelope,
   text: Option.Option<string>,
-  { authority, expectedSigner }: VerifyEvidenceOptions<E, R>
-): Effect.Effect<EvidenceVerdict, EvidenceVerdict, R> =>
-  Effect.gen(function*() {
+  options: VerifyEvidenceOptions<E, R>
+) => Effect.Effect<EvidenceVerdict, EvidenceVerdict, R> = Effect.fnUntraced(
+  function*<E, R>(
+    envelope: EvidenceEnvelope,
+    text: Option.Option<string>,
+    { authority, expectedSigner }: VerifyEvidenceOptions<E, R>
+  ) {
     const bytes = yield* Either.mapLeft(content(envelope, text), (reason) => SignatureInvalid({ reason }))
     const signer = yield* Effect.mapError(
       signerOf(envelope.signer_did),
@@ -175,7 +181,8 @@ const verdict = <E, R>(
       onNone: () => BindingOnly({ signerPinMatched }),
       onSome: (kid) => Authentic({ kid, signerPinMatched })
     })
-  })
+  }
+)
 
 /**
  * Verifies a signed envelope: its id, its signature and, with an `authority`, the right of its signer. A text must be the one that

@@ -107,7 +107,7 @@ const debug = (message: string, annotations: () => Record<string, unknown>): Eff
 
 /** Debug while a lease is kept, Warning when it is not; a lost one is counted. */
 export const log = (event: LeaseEvent): Effect.Effect<void> => {
-  const about = () => ({ ...logs, reservation: event.reservationId, disposition: event.disposition })
+  const about = () => ({ reservation: event.reservationId, disposition: event.disposition, ...logs })
   switch (event._tag) {
     case "Extended":
       return debug("A lease was extended", () => ({

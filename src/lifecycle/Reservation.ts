@@ -134,7 +134,7 @@ export const acquireOpen: <E, R, E2 = AuthorityError, R2 = never>(
     const orEnd = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.tapErrorCause(self, () => Effect.sync(leave))
     if (within !== undefined) {
       yield* orEnd(checked(request))
-      return yield* openPart(cycles, { ...request, reserved }, within, allocation)
+      return yield* openPart(cycles, { reserved, ...request }, within, allocation)
     }
     const backing = yield* orEnd(source(cycles, request, options, restore))
     return yield* openOn(backing, allocation)
@@ -168,11 +168,11 @@ export const reserve = <E = never, R = never>(
   options: ReserveOptions<E, R>
 ): Effect.Effect<Reservation, E | ReserveError, R | Cycles | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const open = yield* acquireOpen(options, restore)
-      yield* Effect.addFinalizer((exit) =>
-        open.fail(Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? "stream_failed" : "stream_aborted")
-      )
-      return open.reservation
-    })
+    Effect.flatMap(acquireOpen(options, restore), (open) =>
+      Effect.as(
+        Effect.addFinalizer((exit) =>
+          open.fail(Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? "stream_failed" : "stream_aborted")
+        ),
+        open.reservation
+      ))
   )

@@ -51,10 +51,10 @@ export interface EventOptions<E = never, R = never> {
  * @since 0.1.0
  * @category constructors
  */
-export const recordEvent = <E = never, R = never>(
+export const recordEvent: <E = never, R = never>(
   options: EventOptions<E, R>
-): Effect.Effect<Settlement, E | UsageError | InvalidInput, R | Cycles> =>
-  Effect.gen(function*() {
+) => Effect.Effect<Settlement, E | UsageError | InvalidInput, R | Cycles> = Effect.fnUntraced(
+  function*<E, R>(options: EventOptions<E, R>) {
     const { config, settlements } = yield* Cycles
     const subject = yield* resolve("subject", options.subject)
     const action = yield* resolve("action", options.action)
@@ -78,4 +78,5 @@ export const recordEvent = <E = never, R = never>(
       yield* Clock.currentTimeMillis
     )
     return yield* Effect.uninterruptible(settlements.record(entry, actual))
-  })
+  }
+)

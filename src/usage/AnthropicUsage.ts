@@ -1,7 +1,7 @@
 /**
  * Usage as the messages of Anthropic report it, whole and streamed.
  */
-import * as Either from "effect/Either"
+import type * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import { cacheWrites, type CacheWriteTtl } from "./internal/cacheWrites.js"
 import { known, reading, type Reported } from "./internal/reading.js"
@@ -35,6 +35,31 @@ export interface AnthropicUsage {
     | undefined
 }
 
+const reader = reading("anthropic.messages")
+
+const read = function*(usage: AnthropicUsage, ttl: CacheWriteTtl | undefined) {
+  const { cache_creation: written, server_tool_use: tools } = usage
+  const input = yield* reader.count("input_tokens", usage.input_tokens)
+  const cacheRead = yield* reader.count("cache_read_input_tokens", usage.cache_read_input_tokens)
+  const output = yield* reader.count("output_tokens", usage.output_tokens)
+  const searches = yield* reader.count("server_tool_use.web_search_requests", tools?.web_search_requests)
+  const fetches = yield* reader.count("server_tool_use.web_fetch_requests", tools?.web_fetch_requests)
+  return known({
+    input: input[1],
+    cacheRead: cacheRead[1],
+    ...(yield* cacheWrites(reader, {
+      total: yield* reader.count("cache_creation_input_tokens", usage.cache_creation_input_tokens),
+      short: yield* reader.count(
+        "cache_creation.ephemeral_5m_input_tokens",
+        written?.ephemeral_5m_input_tokens
+      ),
+      long: yield* reader.count("cache_creation.ephemeral_1h_input_tokens", written?.ephemeral_1h_input_tokens)
+    }, ttl)),
+    output: output[1],
+    other: { webSearchRequests: searches[1], webFetchRequests: fetches[1] }
+  })
+}
+
 /**
  * Reads the usage of a message.
  *
@@ -53,32 +78,7 @@ export interface AnthropicUsage {
 export const fromAnthropic = (
   usage: AnthropicUsage | null | undefined,
   options?: { readonly cacheWriteTtl?: CacheWriteTtl | undefined } | undefined
-): Either.Either<Usage, UsageReadError> => {
-  const reader = reading("anthropic.messages")
-  return reader.object(usage, (usage) =>
-    Either.gen(function*() {
-      const { cache_creation: written, server_tool_use: tools } = usage
-      const input = yield* reader.count("input_tokens", usage.input_tokens)
-      const cacheRead = yield* reader.count("cache_read_input_tokens", usage.cache_read_input_tokens)
-      const output = yield* reader.count("output_tokens", usage.output_tokens)
-      const searches = yield* reader.count("server_tool_use.web_search_requests", tools?.web_search_requests)
-      const fetches = yield* reader.count("server_tool_use.web_fetch_requests", tools?.web_fetch_requests)
-      return known({
-        input: input[1],
-        cacheRead: cacheRead[1],
-        ...(yield* cacheWrites(reader, {
-          total: yield* reader.count("cache_creation_input_tokens", usage.cache_creation_input_tokens),
-          short: yield* reader.count(
-            "cache_creation.ephemeral_5m_input_tokens",
-            written?.ephemeral_5m_input_tokens
-          ),
-          long: yield* reader.count("cache_creation.ephemeral_1h_input_tokens", written?.ephemeral_1h_input_tokens)
-        }, options?.cacheWriteTtl)),
-        output: output[1],
-        other: { webSearchRequests: searches[1], webFetchRequests: fetches[1] }
-      })
-    }))
-}
+): Either.Either<Usage, UsageReadError> => reader.object(usage, (usage) => read(usage, options?.cacheWriteTtl))
 
 const present = (usage: unknown): AnthropicUsage =>
   Predicate.isRecord(usage)
@@ -101,6 +101,6 @@ export const followAnthropic = (
     return Predicate.hasProperty(event.message, "usage") ? present(event.message.usage) : usage
   }
   return event.type === "message_delta" && Predicate.hasProperty(event, "usage")
-    ? { ...usage, ...present(event.usage) }
+    ? Object.assign({}, usage, present(event.usage))
     : usage
 }

@@ -1,7 +1,7 @@
 /**
  * Usage as the Converse operations of Amazon Bedrock report it.
  */
-import * as Either from "effect/Either"
+import type * as Either from "effect/Either"
 import { cacheWrites, type CacheWriteTtl } from "./internal/cacheWrites.js"
 import { known, reading, type Reported } from "./internal/reading.js"
 import type { Usage } from "./Usage.js"
@@ -25,6 +25,27 @@ export interface BedrockUsage {
     | undefined
 }
 
+const reader = reading("bedrock.converse")
+
+const written = (usage: BedrockUsage, ttl: CacheWriteTtl) =>
+  reader.detailed("cacheDetails", "inputTokens", usage.cacheDetails, (detail) => detail.ttl === ttl)
+
+const read = function*(usage: BedrockUsage, ttl: CacheWriteTtl | undefined) {
+  const input = yield* reader.count("inputTokens", usage.inputTokens)
+  const output = yield* reader.count("outputTokens", usage.outputTokens)
+  const cacheRead = yield* reader.count("cacheReadInputTokens", usage.cacheReadInputTokens)
+  return known({
+    input: input[1],
+    cacheRead: cacheRead[1],
+    ...(yield* cacheWrites(reader, {
+      total: yield* reader.count("cacheWriteInputTokens", usage.cacheWriteInputTokens),
+      short: yield* written(usage, "5m"),
+      long: yield* written(usage, "1h")
+    }, ttl)),
+    output: output[1]
+  })
+}
+
 /**
  * Reads the usage of a Converse reply.
  *
@@ -41,24 +62,4 @@ export interface BedrockUsage {
 export const fromBedrock = (
   usage: BedrockUsage | null | undefined,
   options?: { readonly cacheWriteTtl?: CacheWriteTtl | undefined } | undefined
-): Either.Either<Usage, UsageReadError> => {
-  const reader = reading("bedrock.converse")
-  const written = (usage: BedrockUsage, ttl: CacheWriteTtl) =>
-    reader.detailed("cacheDetails", "inputTokens", usage.cacheDetails, (detail) => detail.ttl === ttl)
-  return reader.object(usage, (usage) =>
-    Either.gen(function*() {
-      const input = yield* reader.count("inputTokens", usage.inputTokens)
-      const output = yield* reader.count("outputTokens", usage.outputTokens)
-      const cacheRead = yield* reader.count("cacheReadInputTokens", usage.cacheReadInputTokens)
-      return known({
-        input: input[1],
-        cacheRead: cacheRead[1],
-        ...(yield* cacheWrites(reader, {
-          total: yield* reader.count("cacheWriteInputTokens", usage.cacheWriteInputTokens),
-          short: yield* written(usage, "5m"),
-          long: yield* written(usage, "1h")
-        }, options?.cacheWriteTtl)),
-        output: output[1]
-      })
-    }))
-}
+): Either.Either<Usage, UsageReadError> => reader.object(usage, (usage) => read(usage, options?.cacheWriteTtl))

@@ -76,7 +76,7 @@ const inputOf = ({ extraInput = 0, text }: TextOptions): Effect.Effect<number, I
 export const text = (
   { model, ...options }: TextOptions & CallOptions & { readonly model: string }
 ): Effect.Effect<Amount, PriceError, Prices | Tokenizer> =>
-  Effect.flatMap(inputOf(options), (input) => Prices.estimate({ ...options, model, input }))
+  Effect.flatMap(inputOf(options), (input) => Prices.estimate(Object.assign({ model }, options, { input })))
 
 /**
  * The most tokens that a call with this text can use, for budgets in tokens.

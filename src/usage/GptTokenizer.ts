@@ -69,17 +69,16 @@ export const layer = (encoding: Encoding = "o200k_base"): Layer.Layer<Tokenizer,
         const options = { disallowedSpecial: new Set<string>() }
         return {
           name: encoding,
-          count: (text: string) =>
-            Effect.gen(function*() {
-              let total = 0
-              for (let from = 0; from < text.length;) {
-                if (from > 0) yield* Effect.yieldNow()
-                const end = endOf(text, from)
-                total += countTokens(text.slice(from, end), options)
-                from = end
-              }
-              return total
-            })
+          count: Effect.fnUntraced(function*(text: string) {
+            let total = 0
+            for (let from = 0; from < text.length;) {
+              if (from > 0) yield* Effect.yieldNow()
+              const end = endOf(text, from)
+              total += countTokens(text.slice(from, end), options)
+              from = end
+            }
+            return total
+          })
         }
       })
     )

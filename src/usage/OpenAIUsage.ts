@@ -1,7 +1,7 @@
 /**
  * Usage as OpenAI, and servers compatible with it, report it.
  */
-import * as Either from "effect/Either"
+import type * as Either from "effect/Either"
 import { known, outputOf, reading, type Reported } from "./internal/reading.js"
 import type { Usage } from "./Usage.js"
 import type { UsageReadError } from "./UsageErrors.js"
@@ -48,6 +48,27 @@ export interface OpenAIResponsesUsage {
   readonly total_tokens?: Reported
 }
 
+const chat = reading("openai.chat")
+
+const ofChat = function*(usage: OpenAIChatUsage) {
+  const prompt = usage.prompt_tokens_details
+  const completion = usage.completion_tokens_details
+  const input = yield* chat.count("prompt_tokens", usage.prompt_tokens)
+  const output = yield* chat.count("completion_tokens", usage.completion_tokens)
+  const total = yield* chat.count("total_tokens", usage.total_tokens)
+  const cached = yield* chat.count("prompt_tokens_details.cached_tokens", prompt?.cached_tokens)
+  const heard = yield* chat.count("prompt_tokens_details.audio_tokens", prompt?.audio_tokens)
+  const reasoning = yield* chat.count("completion_tokens_details.reasoning_tokens", completion?.reasoning_tokens)
+  const spoken = yield* chat.count("completion_tokens_details.audio_tokens", completion?.audio_tokens)
+  return known({
+    input: yield* chat.rest(input, cached, heard),
+    cacheRead: cached[1],
+    output: yield* outputOf(chat, { input, output, reasoning, total }, spoken),
+    reasoning: reasoning[1],
+    other: { inputAudioTokens: heard[1], outputAudioTokens: spoken[1] }
+  })
+}
+
 /**
  * Reads the usage of a chat completion.
  *
@@ -61,27 +82,29 @@ export interface OpenAIResponsesUsage {
  * @since 0.1.0
  * @category constructors
  */
-export const fromOpenAIChat = (usage: OpenAIChatUsage | null | undefined): Either.Either<Usage, UsageReadError> => {
-  const reader = reading("openai.chat")
-  return reader.object(usage, (usage) =>
-    Either.gen(function*() {
-      const prompt = usage.prompt_tokens_details
-      const completion = usage.completion_tokens_details
-      const input = yield* reader.count("prompt_tokens", usage.prompt_tokens)
-      const output = yield* reader.count("completion_tokens", usage.completion_tokens)
-      const total = yield* reader.count("total_tokens", usage.total_tokens)
-      const cached = yield* reader.count("prompt_tokens_details.cached_tokens", prompt?.cached_tokens)
-      const heard = yield* reader.count("prompt_tokens_details.audio_tokens", prompt?.audio_tokens)
-      const reasoning = yield* reader.count("completion_tokens_details.reasoning_tokens", completion?.reasoning_tokens)
-      const spoken = yield* reader.count("completion_tokens_details.audio_tokens", completion?.audio_tokens)
-      return known({
-        input: yield* reader.rest(input, cached, heard),
-        cacheRead: cached[1],
-        output: yield* outputOf(reader, { input, output, reasoning, total }, spoken),
-        reasoning: reasoning[1],
-        other: { inputAudioTokens: heard[1], outputAudioTokens: spoken[1] }
-      })
-    }))
+export const fromOpenAIChat = (usage: OpenAIChatUsage | null | undefined): Either.Either<Usage, UsageReadError> =>
+  chat.object(usage, ofChat)
+
+const responses = reading("openai.responses")
+
+const ofResponses = function*(usage: OpenAIResponsesUsage) {
+  const input = yield* responses.count("input_tokens", usage.input_tokens)
+  const output = yield* responses.count("output_tokens", usage.output_tokens)
+  const total = yield* responses.count("total_tokens", usage.total_tokens)
+  const cached = yield* responses.count(
+    "input_tokens_details.cached_tokens",
+    usage.input_tokens_details?.cached_tokens
+  )
+  const reasoning = yield* responses.count(
+    "output_tokens_details.reasoning_tokens",
+    usage.output_tokens_details?.reasoning_tokens
+  )
+  return known({
+    input: yield* responses.rest(input, cached),
+    cacheRead: cached[1],
+    output: yield* outputOf(responses, { input, output, reasoning, total }),
+    reasoning: reasoning[1]
+  })
 }
 
 /**
@@ -93,26 +116,4 @@ export const fromOpenAIChat = (usage: OpenAIChatUsage | null | undefined): Eithe
  */
 export const fromOpenAIResponses = (
   usage: OpenAIResponsesUsage | null | undefined
-): Either.Either<Usage, UsageReadError> => {
-  const reader = reading("openai.responses")
-  return reader.object(usage, (usage) =>
-    Either.gen(function*() {
-      const input = yield* reader.count("input_tokens", usage.input_tokens)
-      const output = yield* reader.count("output_tokens", usage.output_tokens)
-      const total = yield* reader.count("total_tokens", usage.total_tokens)
-      const cached = yield* reader.count(
-        "input_tokens_details.cached_tokens",
-        usage.input_tokens_details?.cached_tokens
-      )
-      const reasoning = yield* reader.count(
-        "output_tokens_details.reasoning_tokens",
-        usage.output_tokens_details?.reasoning_tokens
-      )
-      return known({
-        input: yield* reader.rest(input, cached),
-        cacheRead: cached[1],
-        output: yield* outputOf(reader, { input, output, reasoning, total }),
-        reasoning: reasoning[1]
-      })
-    }))
-}
+): Either.Either<Usage, UsageReadError> => responses.object(usage, ofResponses)

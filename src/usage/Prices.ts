@@ -118,24 +118,23 @@ const make = (list: Effect.Effect<priceList.PriceList>, options: Options): Effec
         ]
       }).pipe(Effect.flatten)
 
-    const priceOf: Service["priceOf"] = (model) =>
-      Effect.gen(function*() {
-        const { compiled, warning } = yield* priceList.find(
-          yield* list,
-          model,
-          yield* Clock.currentTimeMillis,
-          options.onStale ?? "fail"
-        )
-        if (warning !== undefined) yield* warnOnce(model, warning)
-        return {
-          model,
-          source: compiled.source,
-          ceiling: compiled.ceiling,
-          cost: (usage, options = {}) => arithmetic.cost(compiled, usage, options, true),
-          costSoFar: (usage, options = {}) => arithmetic.cost(compiled, usage, options, false),
-          estimate: (options) => arithmetic.estimate(compiled, options)
-        }
-      })
+    const priceOf: Service["priceOf"] = Effect.fnUntraced(function*(model) {
+      const { compiled, warning } = yield* priceList.find(
+        yield* list,
+        model,
+        yield* Clock.currentTimeMillis,
+        options.onStale ?? "fail"
+      )
+      if (warning !== undefined) yield* warnOnce(model, warning)
+      return {
+        model,
+        source: compiled.source,
+        ceiling: compiled.ceiling,
+        cost: (usage, options = {}) => arithmetic.cost(compiled, usage, options, true),
+        costSoFar: (usage, options = {}) => arithmetic.cost(compiled, usage, options, false),
+        estimate: (options) => arithmetic.estimate(compiled, options)
+      }
+    })
 
     return {
       table: Effect.map(list, ({ table }) => table),
@@ -266,7 +265,8 @@ export class Prices extends Context.Tag("effect-cycles/usage/Prices")<Prices, Se
   } {
     const reading = (_tag: "Partial" | "Final") => (amount: Amount): MeterReading => ({ _tag, amount, source: "usage" })
     return {
-      ...fold,
+      initial: fold.initial,
+      step: fold.step,
       read: ({ final, usage }) => {
         const part = Prices.costSoFar(model, usage, options).pipe(
           Effect.map(reading("Partial")),
@@ -286,14 +286,16 @@ export class Prices extends Context.Tag("effect-cycles/usage/Prices")<Prices, Se
   static estimate(
     { model, ...options }: EstimateOptions & { readonly model: string }
   ): Effect.Effect<Amount, PriceError, Prices> {
-    return Effect.gen(function*() {
-      const { priceOf, review } = yield* Prices
-      const amount = yield* (yield* priceOf(model)).estimate(options)
-      yield* review(model, arithmetic.tokensOf(options), amount)
-      return amount
-    })
+    return estimated(model, options)
   }
 }
+
+const estimated = Effect.fnUntraced(function*(model: string, options: EstimateOptions) {
+  const { priceOf, review } = yield* Prices
+  const amount = yield* (yield* priceOf(model)).estimate(options)
+  yield* review(model, arithmetic.tokensOf(options), amount)
+  return amount
+})
 
 const priced = <E, R>(
   model: string,

@@ -193,14 +193,16 @@ const total = (counts: ReadonlyArray<number | undefined>): Either.Either<Amount,
 export const tokens = <E = never>(
   usage: Usage | Either.Either<Usage, E>
 ): Either.Either<Amount, E | UsageAbsent | InvalidInput> =>
-  Either.gen(function*() {
-    const known = Either.isEither(usage) ? yield* usage : usage
-    const counts = { input: inputTokens(known), output: outputTokens(known) }
-    for (const [field, n] of Object.entries(counts)) {
-      if (n === undefined) return yield* Either.left(new UsageAbsent({ source: "usage", field }))
+  Either.flatMap(
+    Either.isEither(usage) ? usage : Either.right(usage),
+    (known): Either.Either<Amount, UsageAbsent | InvalidInput> => {
+      const counts = { input: inputTokens(known), output: outputTokens(known) }
+      for (const [field, n] of Object.entries(counts)) {
+        if (n === undefined) return Either.left(new UsageAbsent({ source: "usage", field }))
+      }
+      return total(Object.values(counts))
     }
-    return yield* total(Object.values(counts))
-  })
+  )
 
 /**
  * The tokens that are known, while a call runs or after one that was cut off. `UsageAbsent` when none is.
@@ -223,7 +225,7 @@ export const tokensSoFar = (usage: Usage): Either.Either<Amount, UsageAbsent | I
  */
 export const metrics = (usage: Usage, modelVersion?: string | undefined): Metrics => {
   const { input: _input, other, output: _output, ...rest } = usage
-  const custom = Object.fromEntries(Object.entries({ ...rest, ...other }).filter(([, n]) => n !== undefined))
+  const custom = Object.fromEntries(Object.entries(Object.assign({}, rest, other)).filter(([, n]) => n !== undefined))
   return {
     tokensInput: inputTokens(usage),
     tokensOutput: outputTokens(usage),

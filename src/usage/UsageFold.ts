@@ -61,7 +61,7 @@ export const openAIChat = (): UsageFold<
   },
   State & { readonly finished: boolean }
 > => ({
-  initial: { ...nothing("openai.chat"), finished: false },
+  initial: { finished: false, ...nothing("openai.chat") },
   step: (state, { choices = [], usage }) => {
     const finished = state.finished || choices.some((choice) => (choice.finish_reason ?? undefined) !== undefined)
     if (usage === undefined || usage === null) return finished === state.finished ? state : { ...state, finished }
@@ -98,7 +98,7 @@ export const anthropic = (
   { readonly type: string; readonly delta?: unknown },
   State & { readonly reported: AnthropicUsage | undefined }
 > => ({
-  initial: { ...nothing("anthropic.messages"), reported: undefined },
+  initial: { reported: undefined, ...nothing("anthropic.messages") },
   step: (state, event) => {
     const reported = followAnthropic(state.reported, event)
     const final = state.final || event.type === "message_stop" || (event.type === "message_delta" && stops(event.delta))

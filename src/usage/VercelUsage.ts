@@ -82,6 +82,41 @@ const nested = ({ inputTokenDetails, inputTokens, outputTokenDetails, outputToke
   }
 })
 
+const reader = reading("vercel.6")
+
+/** The rest of a total, which its own count must agree with. */
+const remainder = (total: Named, own: Named, ...parts: ReadonlyArray<Named>): Either.Either<
+  number | undefined,
+  MalformedUsage
+> =>
+  Either.flatMap(reader.rest(total, ...parts), (rest) =>
+    rest === undefined || own[1] === undefined || rest === own[1]
+      ? Either.right(own[1] ?? rest)
+      : Either.left(reader.malformed(total[0], `must be the sum of its parts, ${own[0]} among them`, total[1])))
+
+const read = function*(usage: Vercel6Usage, ttl: CacheWriteTtl | undefined) {
+  const { input, output } = nested(usage)
+  const cacheRead = yield* reader.count("inputTokens.cacheRead", input.cacheRead)
+  const cacheWrite = yield* reader.count("inputTokens.cacheWrite", input.cacheWrite)
+  const reasoning = yield* reader.count("outputTokens.reasoning", output.reasoning)
+  return known({
+    input: yield* remainder(
+      yield* reader.count("inputTokens.total", input.total),
+      yield* reader.count("inputTokens.noCache", input.noCache),
+      cacheRead,
+      cacheWrite
+    ),
+    cacheRead: cacheRead[1],
+    ...(yield* cacheWrites(reader, { total: cacheWrite, short: ["5m", undefined], long: ["1h", undefined] }, ttl)),
+    output: yield* remainder(
+      yield* reader.count("outputTokens.total", output.total),
+      yield* reader.count("outputTokens.text", output.text),
+      reasoning
+    ),
+    reasoning: reasoning[1]
+  })
+}
+
 /**
  * Reads the usage of AI SDK 6, as results have it and as models (specification v3) do.
  *
@@ -97,43 +132,4 @@ const nested = ({ inputTokenDetails, inputTokens, outputTokenDetails, outputToke
 export const fromVercel6 = (
   usage: Vercel6Usage | null | undefined,
   options?: { readonly cacheWriteTtl?: CacheWriteTtl | undefined } | undefined
-): Either.Either<Usage, UsageReadError> => {
-  const reader = reading("vercel.6")
-  /** The rest of a total, which its own count must agree with. */
-  const remainder = (total: Named, own: Named, ...parts: ReadonlyArray<Named>): Either.Either<
-    number | undefined,
-    MalformedUsage
-  > =>
-    Either.flatMap(reader.rest(total, ...parts), (rest) =>
-      rest === undefined || own[1] === undefined || rest === own[1]
-        ? Either.right(own[1] ?? rest)
-        : Either.left(reader.malformed(total[0], `must be the sum of its parts, ${own[0]} among them`, total[1])))
-  return reader.object(usage, (usage) =>
-    Either.gen(function*() {
-      const { input, output } = nested(usage)
-      const cacheRead = yield* reader.count("inputTokens.cacheRead", input.cacheRead)
-      const cacheWrite = yield* reader.count("inputTokens.cacheWrite", input.cacheWrite)
-      const reasoning = yield* reader.count("outputTokens.reasoning", output.reasoning)
-      return known({
-        input: yield* remainder(
-          yield* reader.count("inputTokens.total", input.total),
-          yield* reader.count("inputTokens.noCache", input.noCache),
-          cacheRead,
-          cacheWrite
-        ),
-        cacheRead: cacheRead[1],
-        ...(yield* cacheWrites(
-          reader,
-          { total: cacheWrite, short: ["5m", undefined], long: ["1h", undefined] },
-          options
-            ?.cacheWriteTtl
-        )),
-        output: yield* remainder(
-          yield* reader.count("outputTokens.total", output.total),
-          yield* reader.count("outputTokens.text", output.text),
-          reasoning
-        ),
-        reasoning: reasoning[1]
-      })
-    }))
-}
+): Either.Either<Usage, UsageReadError> => reader.object(usage, (usage) => read(usage, options?.cacheWriteTtl))

@@ -136,14 +136,14 @@ export class Allocation {
       this.#onChange?.(this, part)
       return undefined
     }
-    const child = new Allocation(part, { ...role, parent: this })
+    const child = new Allocation(part, { parent: this, ...role })
     this.#change(() => void (this.#lent += part.amount))
     return child
   }
 
   /** A child that spends what is free here, while this is open. */
   join(limit: Amount = this.limit, role: Role = {}): Allocation | undefined {
-    return this.#open ? new Allocation(limit, { ...role, parent: this, setAside: false }) : undefined
+    return this.#open ? new Allocation(limit, { parent: this, setAside: false, ...role }) : undefined
   }
 
   /** Ends it with what it used in all, or with nothing. Says whether a parent counts that. */

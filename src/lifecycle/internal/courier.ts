@@ -55,23 +55,23 @@ export const courier = (client: Client, store: Store, first: Entry, known?: Comm
   const toEvent = (isFirst: boolean) =>
     Effect.zipRight(keep({ ...entry, mode: "event", commitBody: null, notBeforeMs: null }), attempt(isFirst))
   const after = (isFirst: boolean, error: CommitError | EventError): Effect.Effect<Done, CommitError | EventError> =>
-    Effect.gen(function*() {
+    Effect.flatMap(Clock.currentTimeMillis, (nowMs): Effect.Effect<Done, CommitError | EventError> => {
       const step = next(entry.mode, isFirst, error)
-      const now = Math.floor(yield* Clock.currentTimeMillis)
+      const now = Math.floor(nowMs)
       switch (step._tag) {
         case "Retry":
-          if (Option.isSome(step.notBefore)) {
-            yield* keep({ ...entry, notBeforeMs: now + Math.ceil(Duration.toMillis(step.notBefore.value)) })
-          }
-          return yield* error
+          return Option.isNone(step.notBefore) ? Effect.fail(error) : Effect.zipRight(
+            keep({ ...entry, notBeforeMs: now + Math.ceil(Duration.toMillis(step.notBefore.value)) }),
+            Effect.fail(error)
+          )
         case "SwitchToEvent":
-          return entry.eventFallbackBody === null ? { _tag: "Kept", error } as const : yield* toEvent(isFirst)
+          return entry.eventFallbackBody === null ? Effect.succeed({ _tag: "Kept", error }) : toEvent(isFirst)
         case "Keep":
-          return { _tag: "Kept", error } as const
+          return Effect.succeed({ _tag: "Kept", error })
         case "DeadLetter":
-          if (entry.mode === "commit" && entry.onRejected === "event") return yield* toEvent(isFirst)
-          yield* journaled(entry, store.deadLetter(entry, deadLetterOf(error, now)))
-          return { _tag: "Dead", error } as const
+          return entry.mode === "commit" && entry.onRejected === "event"
+            ? toEvent(isFirst)
+            : Effect.as(journaled(entry, store.deadLetter(entry, deadLetterOf(error, now))), { _tag: "Dead", error })
       }
     })
   return { attempt, keep }

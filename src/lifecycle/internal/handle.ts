@@ -148,13 +148,14 @@ export class Hold implements Open {
         source,
         onRejected: backing.onRejected,
         metrics: [measured.metrics, metrics, more.metrics].reduce(completed, { latencyMs }),
-        metadata: {
-          ...measured.metadata,
-          ...metadata,
-          ...more.metadata,
-          ...(source === "estimate" && { actual_source: "estimate" }),
-          ...(spenders > 0 && { own: own.toJSON().amount, children: this.amount(used).toJSON().amount })
-        }
+        metadata: Object.assign(
+          {},
+          measured.metadata,
+          metadata,
+          more.metadata,
+          source === "estimate" && { actual_source: "estimate" },
+          spenders > 0 && { own: own.toJSON().amount, children: this.amount(used).toJSON().amount }
+        )
       }
       return backing.record(spend, this.final, isCounted && own.unit === unit)
     })

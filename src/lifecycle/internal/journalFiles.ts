@@ -104,16 +104,15 @@ const makeStore = (
             ))
       ),
     deadLetters: sweep.deadLetters,
-    revive: (id) =>
-      Effect.gen(function*() {
-        const name = Names.recordName(id)
-        const content = yield* folder.read(Names.deadName(name))
-        if (content._tag === "Refused") return yield* new JournalError({ reason: "unwritable", detail: content.why })
-        const entry = Option.flatMap(recordIn(content), Record.entryOf(identity.baseUrl))
-        if (Option.isNone(entry)) return Option.none()
-        const revived = yield* Effect.tapError(folder.rename(Names.deadName(name), name), failed)
-        return revived ? Option.map(entry, Record.alive) : Option.none()
-      }),
+    revive: Effect.fnUntraced(function*(id: string) {
+      const name = Names.recordName(id)
+      const content = yield* folder.read(Names.deadName(name))
+      if (content._tag === "Refused") return yield* new JournalError({ reason: "unwritable", detail: content.why })
+      const entry = Option.flatMap(recordIn(content), Record.entryOf(identity.baseUrl))
+      if (Option.isNone(entry)) return Option.none()
+      const revived = yield* Effect.tapError(folder.rename(Names.deadName(name), name), failed)
+      return revived ? Option.map(entry, Record.alive) : Option.none()
+    }),
     forget: (id) => named(id, (name) => folder.remove(Names.deadName(name))),
     health
   }

@@ -60,16 +60,17 @@ const staleMs = 3_600_000
 
 const refused = (why: string): Content => ({ _tag: "Refused", why })
 
-const makeReader = (disk: Steps, path: Path, directory: string, maxBytes: number) => (name: string) =>
-  Effect.gen(function*() {
-    const file = path.join(directory, name)
-    if (yield* disk.isLink(file)) return refused("a symbolic link")
-    const { size, type } = yield* disk.stat(file)
-    if (type !== "File") return refused("not a file")
-    if (size > BigInt(maxBytes)) return refused(`larger than ${maxBytes} bytes`)
-    const content: Content = { _tag: "Read", bytes: yield* disk.readFile(file) }
-    return content
-  }).pipe(
+const makeReader = (disk: Steps, path: Path, directory: string, maxBytes: number) =>
+  Effect.fnUntraced(
+    function*(name: string) {
+      const file = path.join(directory, name)
+      if (yield* disk.isLink(file)) return refused("a symbolic link")
+      const { size, type } = yield* disk.stat(file)
+      if (type !== "File") return refused("not a file")
+      if (size > BigInt(maxBytes)) return refused(`larger than ${maxBytes} bytes`)
+      const content: Content = { _tag: "Read", bytes: yield* disk.readFile(file) }
+      return content
+    },
     Effect.catchAll((error): Effect.Effect<Content> =>
       Effect.succeed(isMissing(error) ? { _tag: "Missing" } : refused(sanitize(error.message)))
     )
@@ -109,11 +110,10 @@ export const make = (disk: Disk, path: Path, options: Options, fingerprint: stri
     },
     rename: (from, to) => whole(guarded(optionally(false)(Effect.as(disk.rename(at(from), at(to)), true)))),
     remove: (name) => whole(optionally<void>(undefined)(remove(at(name)))),
-    removeStale: (name) =>
-      Effect.ignore(Effect.gen(function*() {
-        const { mtime } = yield* disk.stat(at(name))
-        const now = yield* Clock.currentTimeMillis
-        if (Option.exists(mtime, (date) => date.getTime() < now - staleMs)) yield* disk.unlink(at(name))
-      }))
+    removeStale: Effect.fnUntraced(function*(name: string) {
+      const { mtime } = yield* disk.stat(at(name))
+      const now = yield* Clock.currentTimeMillis
+      if (Option.exists(mtime, (date) => date.getTime() < now - staleMs)) yield* disk.unlink(at(name))
+    }, Effect.ignore)
   }
 }

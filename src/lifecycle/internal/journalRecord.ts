@@ -77,17 +77,18 @@ export interface Stored extends Omit<Entry, "reservationId"> {
 }
 
 /** Reads a record, or says in words without content why it is none. Our own facts never make a record unreadable. */
-export const decode = (bytes: Uint8Array): Either.Either<Stored, string> =>
-  Either.gen(function*() {
-    const text = yield* Either.try({
-      try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-      catch: () => "not UTF-8"
-    })
-    const json = yield* Either.mapLeft(Json.parse(text), () => "not JSON")
-    if (Predicate.isRecord(json) && json["version"] !== 1) return yield* Either.left("a version that is not supported")
-    const { own, version: _, ...record } = yield* Either.mapLeft(decodeRecord(json), () => "not a journal record")
-    return { ...record, ...Option.getOrElse(decodeOwn(own), () => ({})) }
+export const decode = (bytes: Uint8Array): Either.Either<Stored, string> => Either.gen(() => reading(bytes))
+
+const reading = function*(bytes: Uint8Array) {
+  const text = yield* Either.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    catch: () => "not UTF-8"
   })
+  const json = yield* Either.mapLeft(Json.parse(text), () => "not JSON")
+  if (Predicate.isRecord(json) && json["version"] !== 1) return yield* Either.left("a version that is not supported")
+  const { own, version: _, ...record } = yield* Either.mapLeft(decodeRecord(json), () => "not a journal record")
+  return { ...record, ...Option.getOrElse(decodeOwn(own), () => ({})) }
+}
 
 const ownFacts = ({ attempts, deadLetter: dead, onRejected }: Entry): Body | undefined =>
   attempts === undefined && dead === undefined && onRejected === undefined
@@ -125,7 +126,7 @@ export const encode = (baseUrl: string, entry: Entry): Either.Either<string, Jou
 
 /** The record as one that we may send: of our base URL, with an id that a request can carry. */
 export const entryOf = (baseUrl: string) => ({ reservationId, ...record }: Stored): Option.Option<Entry> =>
-  record.baseUrl === baseUrl && isUsable(reservationId) ? Option.some({ ...record, reservationId }) : Option.none()
+  record.baseUrl === baseUrl && isUsable(reservationId) ? Option.some({ reservationId, ...record }) : Option.none()
 
 /** A record that waits has no reason for which it was refused. */
 export const alive = ({ deadLetter: _, ...entry }: Entry): Entry => entry

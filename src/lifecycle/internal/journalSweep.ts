@@ -26,11 +26,13 @@ interface Ground {
   readonly warn: (message: string, file: string, why: string) => Effect.Effect<void>
 }
 
+type Lister = (ground: Ground, names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Entry>>
+
 const readers = 16
 const leftAlone = "A file of the journal was left alone"
 
-const find = ({ folder, warn }: Ground, name: string): Effect.Effect<Found | undefined> =>
-  Effect.gen(function*() {
+const find: (ground: Ground, name: string) => Effect.Effect<Found | undefined> = Effect.fnUntraced(
+  function*({ folder, warn }, name) {
     const content = yield* folder.read(name)
     if (content._tag === "Missing") return undefined
     if (content._tag === "Refused") return yield* Effect.as(warn(leftAlone, name, content.why), undefined)
@@ -41,10 +43,11 @@ const find = ({ folder, warn }: Ground, name: string): Effect.Effect<Found | und
     yield* warn("A record of the journal could not be read: it is set aside as .corrupt", name, record.left)
     yield* Effect.ignore(folder.rename(name, Names.corruptName(name)))
     return undefined
-  })
+  }
+)
 
-const findAll = (ground: Ground, names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found>> =>
-  Effect.gen(function*() {
+const findAll = Effect.fnUntraced(
+  function*(ground: Ground, names: ReadonlyArray<string>) {
     const { maxRecords, warn } = ground
     if (names.length > maxRecords) {
       yield* warn("The journal holds more records than one sweep reads", "", `${names.length} of at most ${maxRecords}`)
@@ -52,22 +55,24 @@ const findAll = (ground: Ground, names: ReadonlyArray<string>): Effect.Effect<Re
     const bounded = names.slice(0, maxRecords)
     const found = yield* Effect.forEach(bounded, (name) => find(ground, name), { concurrency: readers })
     return found.filter((one) => one !== undefined)
-  })
+  }
+)
 
 /** Whether a record is to be used. One under an earlier name gets its own name, unless that is taken. */
-const settleName = (folder: Folder, { name, record, standard }: Found): Effect.Effect<boolean> =>
-  Effect.gen(function*() {
+const settleName = Effect.fnUntraced(
+  function*(folder: Folder, { name, record, standard }: Found) {
     if (name === standard) return true
     const there = yield* folder.read(standard)
     if (there._tag === "Missing") return yield* Effect.as(Effect.ignore(folder.rename(name, standard)), true)
     const other = there._tag === "Read" ? Record.decode(there.bytes) : Either.left(undefined)
     const same = Either.isRight(other) && other.right.reservationId === record.reservationId
     return same ? yield* Effect.as(Effect.ignore(folder.remove(name)), false) : true
-  })
+  }
+)
 
 /** The records of our base URL with an id that a request can carry. */
-const ours = ({ baseUrl, warn }: Ground, found: ReadonlyArray<Found>): Effect.Effect<ReadonlyArray<Entry>> =>
-  Effect.gen(function*() {
+const ours = Effect.fnUntraced(
+  function*({ baseUrl, warn }: Ground, found: ReadonlyArray<Found>) {
     const entries: Array<Entry> = []
     for (const { name, record } of found) {
       const entry = Record.entryOf(baseUrl)(record)
@@ -75,10 +80,11 @@ const ours = ({ baseUrl, warn }: Ground, found: ReadonlyArray<Found>): Effect.Ef
       else if (record.baseUrl === baseUrl) yield* warn(leftAlone, name, "its reservation id does not fit into a path")
     }
     return entries
-  })
+  }
+)
 
-const entries = (ground: Ground, names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Entry>> =>
-  Effect.gen(function*() {
+const entries: Lister = Effect.fnUntraced(
+  function*(ground, names) {
     const { folder } = ground
     const stale = names.filter((name) => name.endsWith(".tmp"))
     yield* Effect.forEach(stale, folder.removeStale, { concurrency: readers, discard: true })
@@ -91,9 +97,10 @@ const entries = (ground: Ground, names: ReadonlyArray<string>): Effect.Effect<Re
       else if (yield* settleName(folder, found)) waiting.push(found)
     }
     return Array.from(yield* ours(ground, waiting), Record.alive)
-  })
+  }
+)
 
-const deadLetters = (ground: Ground, names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Entry>> =>
+const deadLetters: Lister = (ground, names) =>
   Effect.flatMap(findAll(ground, names.filter((name) => name.endsWith(".dead"))), (found) => ours(ground, found))
 
 /** Both lists of a directory, and whether a record may be under a name of an earlier version. */
@@ -111,7 +118,7 @@ export const make = (folder: Folder, options: { readonly baseUrl: string; readon
   const list = Effect.tap(folder.list, (names) => {
     legacy = new Set(names.filter(Names.isLegacy))
   })
-  const over = (read: typeof entries) =>
+  const over = (read: Lister) =>
     list.pipe(
       Effect.flatMap((names) => read(ground, names)),
       Effect.catchAll((error) => Effect.as(warn("The journal could not be read", "", error.message), []))

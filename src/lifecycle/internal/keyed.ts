@@ -55,7 +55,7 @@ export const acquireKeyed = (
   restore: Restore
 ): Effect.Effect<Held, CreateError | AttemptError> =>
   Effect.flatMap(Idempotency.fresh, (attempt) => {
-    const asked = { ...request, metadata: { ...request.metadata, attempt } }
+    const asked = { ...request, metadata: Object.assign({}, request.metadata, { attempt }) }
     const at = (n: number): Effect.Effect<Held, CreateError | AttemptError> => {
       const idempotencyKey = keyOf(request.idempotencyKey, n)
       return acquire(cycles, { ...asked, idempotencyKey }, restore, attempt).pipe(

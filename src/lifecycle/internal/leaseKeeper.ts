@@ -34,12 +34,12 @@ export interface Keeper {
 }
 
 /** One attempt, with a fresh key. */
-export const ask = (
+export const ask: (
   cycles: Pick<Service, "extendReservation">,
   id: ReservationId,
   by: Duration.DurationInput
-): Effect.Effect<Reply<ExtendResponse>, ExtendError> =>
-  Effect.gen(function*() {
+) => Effect.Effect<Reply<ExtendResponse>, ExtendError> = Effect.fnUntraced(
+  function*(cycles, id, by) {
     const extendBy = yield* Duration.decodeUnknown(by).pipe(
       Option.match({
         onNone: () => Effect.fail(invalidInput("extend_by_ms", "must be a duration", by)),
@@ -47,7 +47,8 @@ export const ask = (
       })
     )
     return yield* cycles.extendReservation(id, { idempotencyKey: yield* Idempotency.fresh, extendBy })
-  })
+  }
+)
 
 const unanswered = (reason: "timeout" | "other", message: string) =>
   new Transport({ operation: "extendReservation", reason, message: `${message} (extendReservation)` })

@@ -98,13 +98,13 @@ const taken = ({ allocation, reserved, within }: Place, entered?: Gate) => ({
 })
 
 /** A place inside the work or the cap of another reservation. */
-const inside = (
+const inside: (
   cycles: Service,
   around: Allocation,
   estimate: Amount,
   nested: Nested | undefined
-): Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> =>
-  Effect.gen(function*() {
+) => Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> = Effect.fnUntraced(
+  function*(cycles, around, estimate, nested) {
     const isInWork = around.kind === "guard"
     if (isInWork && nested === "forbid") {
       return yield* new NestedForbidden({ reservationId: around.holder!.facts.id })
@@ -119,7 +119,8 @@ const inside = (
       yield* Effect.onError(around.gate.enter, () => Effect.sync(() => place.allocation.end(undefined)))
     }
     return taken(place, around.gate)
-  })
+  }
+)
 
 /** To be called in an uninterruptible region: whoever gets a place ends its allocation. A role makes it no step, and no nested guard. */
 export const takePlace = (

@@ -89,7 +89,7 @@ export class Handle extends Inspectable.Class implements Reservation {
 
   get setMetadata(): Reservation["setMetadata"] {
     return (metadata) =>
-      Effect.suspend(() => this.#hold.remember({ metadata: { ...this.#hold.draft.metadata, ...metadata } }))
+      Effect.suspend(() => this.#hold.remember({ metadata: Object.assign({}, this.#hold.draft.metadata, metadata) }))
   }
 
   get commit(): Reservation["commit"] {

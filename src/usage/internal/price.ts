@@ -52,33 +52,32 @@ const ratesFor = (price: Compiled, input: number): FixedRates =>
   ).rates
 
 /** Sum of count times price, rounded once. */
-const priced = (
+const priced = function*(
   price: Compiled,
   counts: Counts,
   rateOf: (bucket: string) => bigint | undefined,
   { batch = false, requests = 1 }: CallOptions,
   rounding: Rounding
-): Either.Either<Amount, MissingPrice | InvalidInput> =>
-  Either.gen(function*() {
-    const missing = (bucket: string) =>
-      Either.left(new MissingPrice({ model: price.model, source: price.source, bucket }))
-    let sum = 0n
-    for (const [bucket, n] of counts) {
-      const count = yield* checked(`usage.${bucket}`, n)
-      const rate = rateOf(bucket)
-      if (rate === undefined && count > 0n) return yield* missing(bucket)
-      sum += count * (rate ?? 0n)
-    }
-    const factor = batch ? price.batchFactor : one
-    if (factor === undefined) return yield* missing("batch")
-    const fee = (yield* checked("requests", requests)) * price.perRequest * million
-    const unit = unitOf(price)
-    const amount = yield* divide("cost", {
-      numerator: (sum * factor + fee * one) * (unit === "USD_MICROCENTS" ? microcents : 1n),
-      denominator: million * one * one
-    }, rounding)
-    return yield* Amount.of(unit, amount)
-  })
+) {
+  const missing = (bucket: string) =>
+    Either.left(new MissingPrice({ model: price.model, source: price.source, bucket }))
+  let sum = 0n
+  for (const [bucket, n] of counts) {
+    const count = yield* checked(`usage.${bucket}`, n)
+    const rate = rateOf(bucket)
+    if (rate === undefined && count > 0n) return yield* missing(bucket)
+    sum += count * (rate ?? 0n)
+  }
+  const factor = batch ? price.batchFactor : one
+  if (factor === undefined) return yield* missing("batch")
+  const fee = (yield* checked("requests", requests)) * price.perRequest * million
+  const unit = unitOf(price)
+  const amount = yield* divide("cost", {
+    numerator: (sum * factor + fee * one) * (unit === "USD_MICROCENTS" ? microcents : 1n),
+    denominator: million * one * one
+  }, rounding)
+  return yield* Amount.of(unit, amount)
+}
 
 /** What was used, half-even. `whole`: input and output must be known where they have a price. */
 export const cost = (
@@ -95,7 +94,7 @@ export const cost = (
     ? (["input", "output"] as const).find((bucket) => usage[bucket] === undefined && (rates.get(bucket) ?? 0n) > 0n)
     : undefined
   return absent === undefined
-    ? priced(price, counts, (bucket) => rates.get(bucket), options, "halfEven")
+    ? Either.gen(() => priced(price, counts, (bucket) => rates.get(bucket), options, "halfEven"))
     : Either.left(new UsageAbsent({ source: price.model, field: absent }))
 }
 
@@ -109,13 +108,10 @@ export const estimate = (
 ): Either.Either<Amount, MissingPrice | InvalidInput> => {
   const used: Usage = typeof input === "number" ? { input } : input
   const rates = ratesFor(price, inputTokens(used) ?? 0)
-  return priced(
-    price,
-    [...countsOf(used), ["output", clampTokens(caps, maxOutput)]],
-    (bucket) => bucket === "output" ? larger(rates.get("output"), rates.get("reasoning")) : rates.get(bucket),
-    options,
-    "up"
-  )
+  const rateOf = (bucket: string) =>
+    bucket === "output" ? larger(rates.get("output"), rates.get("reasoning")) : rates.get(bucket)
+  const counts: Counts = [...countsOf(used), ["output", clampTokens(caps, maxOutput)]]
+  return Either.gen(() => priced(price, counts, rateOf, options, "up"))
 }
 
 /** How many tokens an estimate is for. */

@@ -87,7 +87,7 @@ export const find = (
   const instead = <E extends UnknownModel | StalePrice>(problem: E): Either.Either<Found, E> =>
     ceiling === undefined
       ? Either.left(problem)
-      : Either.right({ compiled: { ...ceiling, model }, warning: `${problem.message}: the ceiling is used` })
+      : Either.right({ compiled: { model, ...ceiling }, warning: `${problem.message}: the ceiling is used` })
   const all = entries.get(model)
   const entry = all?.find(({ effectiveAt }) => effectiveAt <= now) ?? all?.[all.length - 1]
   if (entry === undefined) return instead(new UnknownModel({ model, source: table.source }))

@@ -3,6 +3,7 @@
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import type { YieldWrap } from "effect/Utils"
 import { invalidInput } from "../../protocol/InvalidInput.js"
 import type { Usage } from "../Usage.js"
 import { MalformedUsage, UsageAbsent, type UsageReadError } from "../UsageErrors.js"
@@ -46,19 +47,20 @@ export const reading = (source: string) => {
       key: string,
       details: unknown,
       which: (detail: Readonly<Record<string, unknown>>) => boolean
-    ): Read<Named> =>
-      Either.gen(function*() {
-        let total: number | undefined
-        if (details !== undefined && details !== null && !Array.isArray(details)) {
-          return yield* Either.left(malformed(field, "must be an array", details))
-        }
-        for (const detail of details ?? []) {
-          if (!Predicate.isRecord(detail) || !which(detail)) continue
-          const [, n] = yield* count(`${field}.${key}`, detail[key])
-          if (n !== undefined) total = (total ?? 0) + n
-        }
-        return [field, total]
-      }),
+    ): Read<Named> => {
+      if (details !== undefined && details !== null && !Array.isArray(details)) {
+        return Either.left(malformed(field, "must be an array", details))
+      }
+      let total: number | undefined
+      for (const detail of details ?? []) {
+        if (!Predicate.isRecord(detail) || !which(detail)) continue
+        const read = count(`${field}.${key}`, detail[key])
+        if (Either.isLeft(read)) return read
+        const [, n] = read.right
+        if (n !== undefined) total = (total ?? 0) + n
+      }
+      return Either.right([field, total])
+    },
 
     /** What is left of a whole without its parts. Of an unknown whole nothing is known. */
     rest: ([field, whole]: Named, ...parts: ReadonlyArray<Named>): Read<number | undefined> =>
@@ -71,11 +73,11 @@ export const reading = (source: string) => {
     /** Reads the usage object of a reply. One without any count is as good as none. */
     object: <A extends object>(
       usage: A | null | undefined,
-      read: (usage: A) => Either.Either<Usage, MalformedUsage>
+      read: (usage: A) => Generator<YieldWrap<Read<unknown>>, Usage, never>
     ): Either.Either<Usage, UsageReadError> => {
       if (usage === undefined || usage === null) return Either.left(new UsageAbsent({ source, field: "usage" }))
       if (typeof usage !== "object") return Either.left(malformed("usage", "must be an object", usage))
-      return Either.flatMap(read(usage), (usage) =>
+      return Either.flatMap(Either.gen(() => read(usage)), (usage) =>
         Object.keys(usage).length > 0
           ? Either.right(usage)
           : Either.left(new UsageAbsent({ source, field: "every count" })))
@@ -90,7 +92,8 @@ export const known = (
   }
 ): Usage => {
   const counters = other === undefined ? {} : defined(other)
-  return { ...defined(buckets), ...(Object.keys(counters).length > 0 && { other: counters }) }
+  const usage: Usage = defined(buckets)
+  return Object.keys(counters).length > 0 ? Object.assign({}, usage, { other: counters }) : usage
 }
 
 const defined = (counts: Readonly<Record<string, number | undefined>>): Readonly<Record<string, number>> =>
