@@ -70,20 +70,21 @@ const bodyOf = ({ body: decode, bodyOptional }: AdminRoute, { body }: Call): Eit
   return Either.flatMap(readBody(body), decode)
 }
 
-const execute = (
+const execute: (
   authority: Service,
-  { id, route }: Found,
+  found: Found,
   by: Administrator,
   call: Call
-): Effect.Effect<Answered, Refusal> =>
-  Effect.gen(function*() {
+) => Effect.Effect<Answered, Refusal> = Effect.fnUntraced(
+  function*(authority, { id, route }, by, call) {
     const query = route.query === undefined ? undefined : yield* route.query(queryOf(call.query))
     const body = yield* bodyOf(route, call)
     return yield* route.run(authority, { by, id, query, body })
-  })
+  }
+)
 
-const handle = (authority: Service, call: Call): Effect.Effect<Outcome> =>
-  Effect.gen(function*() {
+const handle: (authority: Service, call: Call) => Effect.Effect<Outcome> = Effect.fnUntraced(
+  function*(authority, call) {
     const candidates = routesOf(call.path)
     const found = candidates.find(({ route }) => route.method === call.method)
     const by = yield* Effect.either(admit(authority, found?.route, call.headers))
@@ -95,7 +96,8 @@ const handle = (authority: Service, call: Call): Effect.Effect<Outcome> =>
     return Either.isRight(result)
       ? { status: result.right.status, headers: {}, result: Either.right(result.right.body) }
       : refused(result.left)
-  })
+  }
+)
 
 const printable = /^[\x21-\x7e]{1,128}$/
 

@@ -41,9 +41,8 @@ const keyLifetime = Duration.days(90)
 export const makeKey = (
   run: (command: CommandOf<"CreateApiKey">) => Effect.Effect<ApiKey, Refusal>,
   remember: (secret: string, id: string) => void
-) =>
-({ expiresAt, permissions, ...options }: ApiKeyOptions): Effect.Effect<MadeKey, Refusal> =>
-  Effect.gen(function*() {
+): (options: ApiKeyOptions) => Effect.Effect<MadeKey, Refusal> =>
+  Effect.fnUntraced(function*({ expiresAt, permissions, ...options }: ApiKeyOptions) {
     const unknown = permissions?.find((name) => !isPermission(name))
     if (unknown !== undefined) {
       return yield* Effect.fail(refusal("INVALID_REQUEST", `Unrecognized permission: ${sanitize(unknown, 80)}`))

@@ -69,26 +69,26 @@ const admit = (
 }
 
 /** Decodes the parts of a call, in the order in which their faults are told. */
-const inputOf = ({ params, route }: Found, { body, headers, query }: Call) =>
-  Either.gen(function*() {
-    const path = yield* route.path(params)
-    const parameters = yield* route.query(queryOf(query))
-    if (Option.isNone(route.body)) return { path, query: parameters, body: undefined }
-    const json = yield* readBody(body)
-    const decoded = yield* route.body.value(json)
-    yield* checkKey(headers["x-idempotency-key"], json)
-    return { path, query: parameters, body: decoded }
-  })
+const inputOf = function*({ params, route }: Found, { body, headers, query }: Call) {
+  const path = yield* route.path(params)
+  const parameters = yield* route.query(queryOf(query))
+  if (Option.isNone(route.body)) return { path, query: parameters, body: undefined }
+  const json = yield* readBody(body)
+  const decoded = yield* route.body.value(json)
+  yield* checkKey(headers["x-idempotency-key"], json)
+  return { path, query: parameters, body: decoded }
+}
 
-const execute = (authority: Service, tenant: string | undefined, found: Found, call: Call, origin: Origin) =>
-  Effect.gen(function*() {
+const execute = Effect.fnUntraced(
+  function*(authority: Service, tenant: string | undefined, found: Found, call: Call, origin: Origin) {
     const { name, success } = found.route
     const input = yield* inputOf(found, call)
     const command = commandOf(name, tenant, input, origin)
     if (command === undefined) return yield* evidence(authority, name, input)
     const value = yield* authority.run(command)
     return { value: yield* Effect.orDie(Schema.encodeUnknown(success)(value)), headers: {} }
-  })
+  }
+)
 
 const cached = (seconds: number, more = "") => ({ "cache-control": `max-age=${seconds}, public${more}` })
 
@@ -108,8 +108,8 @@ const evidence = ({ envelope, jwks }: Service, name: string, { path }: { readonl
       })
     )
 
-const handle = (authority: Service, call: Call, origin: Origin): Effect.Effect<Outcome> =>
-  Effect.gen(function*() {
+const handle: (authority: Service, call: Call, origin: Origin) => Effect.Effect<Outcome> = Effect.fnUntraced(
+  function*(authority, call, origin) {
     const candidates = routesOf(call.path)
     const found = candidates.find(({ route }) => route.method === call.method)
     const access = found?.route.access ?? "tenant"
@@ -139,7 +139,8 @@ const handle = (authority: Service, call: Call, origin: Origin): Effect.Effect<O
         result: Either.right(value)
       })
     })
-  })
+  }
+)
 
 const tooMany = ({ now, until }: { readonly now: number; readonly until: number }): Outcome => {
   const seconds = Math.max(1, Math.ceil((until - now) / 1000))

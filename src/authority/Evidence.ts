@@ -149,7 +149,7 @@ const artifactOf = (command: Attested, answer: Parameters<Attest>[1]): readonly 
   }
   return [
     artifacts[command._tag],
-    { ...hoisted(command), request: requestOf(command), response: responseOf(command, answer) }
+    { request: requestOf(command), response: responseOf(command, answer), ...hoisted(command) }
   ]
 }
 

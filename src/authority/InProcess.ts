@@ -4,6 +4,7 @@
 import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -13,6 +14,8 @@ import * as App from "./App.js"
 import { Authority } from "./Authority.js"
 import type { Call, Reply } from "./internal/http.js"
 import { textResponse } from "./internal/textResponse.js"
+
+type Respond = (call: Call) => Effect.Effect<Reply, never, Authority>
 
 const textOf = (body: HttpBody.HttpBody): Effect.Effect<string, string> => {
   switch (body._tag) {
@@ -29,24 +32,26 @@ const textOf = (body: HttpBody.HttpBody): Effect.Effect<string, string> => {
   }
 }
 
-const layerOf = (
-  respond: (call: Call) => Effect.Effect<Reply, never, Authority>
-): Layer.Layer<HttpClient.HttpClient, never, Authority> =>
+const answer = Effect.fnUntraced(
+  function*(respond: Respond, request: HttpClientRequest.HttpClientRequest, url: URL) {
+    const body = yield* Effect.mapError(
+      textOf(request.body),
+      (cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
+    )
+    const { headers, method } = request
+    return textResponse(
+      request,
+      yield* respond({ method, path: url.pathname, query: url.searchParams, headers, body: Option.some(body) })
+    )
+  }
+)
+
+const layerOf = (respond: Respond): Layer.Layer<HttpClient.HttpClient, never, Authority> =>
   Layer.effect(
     HttpClient.HttpClient,
     Effect.map(Authority, (authority) =>
       HttpClient.make((request, url) =>
-        Effect.gen(function*() {
-          const body = yield* Effect.mapError(
-            textOf(request.body),
-            (cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
-          )
-          const { headers, method } = request
-          return textResponse(
-            request,
-            yield* respond({ method, path: url.pathname, query: url.searchParams, headers, body: Option.some(body) })
-          )
-        }).pipe(Effect.provideService(Authority, authority))
+        Effect.provideService(answer(respond, request, url), Authority, authority)
       ))
   )
 

@@ -80,9 +80,8 @@ export const identify = (
   fixed: ReadonlyMap<string, string>,
   verifier: ReturnType<typeof makeVerifier>,
   enforced: boolean
-) =>
-(secret: string): Effect.Effect<Principal, Refusal> =>
-  Effect.gen(function*() {
+): (secret: string) => Effect.Effect<Principal, Refusal> =>
+  Effect.fnUntraced(function*(secret) {
     const own = fixed.get(secret)
     if (own !== undefined) return yield* ofTenant(state, { tenant: own, scopeFilter: undefined, may: () => true })
     const now = yield* Clock.currentTimeMillis

@@ -32,7 +32,7 @@ export const attested = <A extends Parameters<Attest>[1]>(
   report: Report
 ): A => {
   const evidence = witness(state, command, answer, now, report)
-  return evidence === undefined ? answer : { ...answer, evidence }
+  return evidence === undefined ? answer : Object.assign({}, answer, { evidence })
 }
 
 const none = { reserve: Option.none(), commit: Option.none(), release: Option.none() }

@@ -35,6 +35,6 @@ export const commandOf = (
 ): Command | undefined => {
   // `input` came out of the schemas of `name`, which the type cannot say.
   const parts = input as never
-  if (has(shared, name)) return { ...shared[name](tenant, parts), origin }
-  return tenant !== undefined && has(own, name) ? { ...own[name](tenant, parts), origin } : undefined
+  if (has(shared, name)) return { origin, ...shared[name](tenant, parts) }
+  return tenant !== undefined && has(own, name) ? { origin, ...own[name](tenant, parts) } : undefined
 }

@@ -19,15 +19,18 @@ export interface EvidenceDesk {
 }
 
 /** Signs an envelope, once. Nothing for one of another key, which was closed before it was signed. */
-const makeSeal =
-  ({ amend, look }: Desk, state: State, keeper: Keeper) => (id: string): Effect.Effect<Document | undefined> =>
-    Effect.gen(function*() {
-      const document = yield* look(() => Generations.get(state.documents, id))
-      if (document === undefined || !isUnsigned(document)) return document
-      const signed = yield* keeper.seal(document)
-      if (signed !== undefined) yield* amend((report) => putDocument(state, signed, report))
-      return signed
-    })
+const makeSeal = (
+  { amend, look }: Desk,
+  state: State,
+  keeper: Keeper
+): (id: string) => Effect.Effect<Document | undefined> =>
+  Effect.fnUntraced(function*(id) {
+    const document = yield* look(() => Generations.get(state.documents, id))
+    if (document === undefined || !isUnsigned(document)) return document
+    const signed = yield* keeper.seal(document)
+    if (signed !== undefined) yield* amend((report) => putDocument(state, signed, report))
+    return signed
+  })
 
 /** Envelopes are signed as soon as they are made: later on, the key may be another one. What a crash left unsigned is signed at the start. */
 export const makeEvidenceDesk = (state: State, desk: Desk, keeper: Keeper | undefined): Effect.Effect<EvidenceDesk> =>

@@ -84,12 +84,16 @@ const maxMessage = 500
 const encodeError = Schema.encodeSync(ErrorResponse)
 
 /** Answers a call by `handle`, which gets the ids of the answer. A defect is answered with 500 and logged at debug level. */
-export const reply = <R>(
+export const reply: <R>(
   call: Call,
   requestId: string | undefined,
   handle: (origin: Origin) => Effect.Effect<Outcome, never, R>
-): Effect.Effect<Reply, never, R> =>
-  Effect.gen(function*() {
+) => Effect.Effect<Reply, never, R> = Effect.fnUntraced(
+  function*<R>(
+    call: Call,
+    requestId: string | undefined,
+    handle: (origin: Origin) => Effect.Effect<Outcome, never, R>
+  ) {
     const origin = yield* Effect.sync(() => ({
       requestId: requestId ?? freshId(),
       traceId: traceOf(call.headers),
@@ -118,7 +122,8 @@ export const reply = <R>(
       },
       body: body instanceof Text ? body.text : Either.getOrThrow(Json.stringify(body))
     }
-  })
+  }
+)
 
 const split = (url: string): readonly [string, string] => {
   const mark = url.indexOf("?")

@@ -68,7 +68,8 @@ export const balances = (
   if (other !== undefined) return other
   const after = Either.getOrUndefined(Encoding.decodeBase64UrlString(filter.cursor ?? ""))
   if (after === undefined) return refusal("INVALID_REQUEST", "cursor is not valid: it did not come from a listing")
-  const fits = (budget: Budget) => Scopes.isWithin(budget.scope, { ...filter, tenant }) && place(budget) > after
+  const within = Object.assign({}, filter, { tenant })
+  const fits = (budget: Budget) => Scopes.isWithin(budget.scope, within) && place(budget) > after
   const sorted = budgetsOf(state).filter(fits).sort(byPlace)
   const { items, next } = pageOf(sorted, filter.limit, (last) => Encoding.encodeBase64Url(place(last)))
   return { balances: items.map(toBalance), nextCursor: next, hasMore: Option.some(Option.isSome(next)) }

@@ -18,7 +18,7 @@ export const textResponse = (
       request,
       new Response(body === "" ? null : body, {
         status,
-        headers: { ...headers, "content-length": String(new TextEncoder().encode(body).length) }
+        headers: Object.assign({}, headers, { "content-length": String(new TextEncoder().encode(body).length) })
       })
     ),
     "text",
