@@ -4,7 +4,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import type { YieldWrap } from "effect/Utils"
@@ -17,6 +16,7 @@ import * as Telemetry from "../protocol/Telemetry.js"
 import type { CommonGuardOptions, GuardError } from "./GuardOptions.js"
 import { begin, type Obtain, type Session } from "./internal/session.js"
 import { warn } from "./internal/warn.js"
+import { setContext } from "./internal/within.js"
 
 /**
  * What was used, from the value of the work. `undefined` means unknown, which is not zero.
@@ -106,21 +106,28 @@ const runIn = <A, E, R, E2, R2>(
   options: GuardOptions<A, E2, R2>,
   restore: Restore
 ): Effect.Effect<A, E | GuardError, Exclude<R, CurrentReservation> | R2> =>
-  Effect.withFiberRuntime(({ currentContext: outside }) => {
-    const { lease, reservation } = session.open
-    const leave = (exit: Exit.Exit<A, E | Lease.LeaseLost>) =>
-      Effect.zipRight(FiberRef.set(FiberRef.currentContext, outside), end(session, exit, options, restore))
-    // The context that is set has it.
-    // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off
-    const work = self as Effect.Effect<A, E, Exclude<R, CurrentReservation>>
-    return Effect.zipRight(
-      FiberRef.set(FiberRef.currentContext, Context.add(outside, CurrentReservation, reservation)),
-      Effect.matchCauseEffect(restore(Lease.whileHeld(lease, session.policy)(work)), {
-        onFailure: (cause) => leave(Exit.failCause(cause)),
-        onSuccess: (value) => leave(Exit.succeed(value))
-      })
-    )
-  })
+  Effect.withFiberRuntime(({ currentContext }) => inside(session, self, options, restore, currentContext))
+
+/** One scope for all that is kept. */
+const inside = <A, E, R, E2, R2>(
+  session: Session<R2>,
+  self: Effect.Effect<A, E, R>,
+  options: GuardOptions<A, E2, R2>,
+  restore: Restore,
+  outside: Context.Context<never>
+): Effect.Effect<A, E | GuardError, Exclude<R, CurrentReservation> | R2> => {
+  const { lease, reservation } = session.open
+  // The context that is set has it.
+  // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off
+  const work = self as Effect.Effect<A, E, Exclude<R, CurrentReservation>>
+  return Effect.zipRight(
+    setContext(Context.add(outside, CurrentReservation, reservation)),
+    Effect.matchCauseEffect(restore(Lease.whileHeld(lease, session.policy)(work)), {
+      onFailure: (cause) => Effect.zipRight(setContext(outside), end(session, Exit.failCause(cause), options, restore)),
+      onSuccess: (value) => Effect.zipRight(setContext(outside), end(session, Exit.succeed(value), options, restore))
+    })
+  )
+}
 
 const spanned = Telemetry.spanned(Telemetry.guardSpan, {})
 

@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Amount, SignedAmount } from "./Amount.js"
+import { commonText } from "./internal/plain.js"
 import { Count, option, query, required } from "./internal/wire.js"
 import { levelFilters } from "./Subject.js"
 
@@ -16,8 +17,8 @@ import { levelFilters } from "./Subject.js"
  * @category schemas
  */
 export const Balance = Schema.Struct({
-  scope: required("scope", Schema.String),
-  scopePath: required("scope_path", Schema.String),
+  scope: required("scope", commonText),
+  scopePath: required("scope_path", commonText),
   remaining: required("remaining", SignedAmount),
   reserved: option("reserved", Amount),
   spent: option("spent", Amount),

@@ -7,6 +7,7 @@ import { Amount } from "./Amount.js"
 import { Caps } from "./Caps.js"
 import { EvidenceRef } from "./Evidence.js"
 import { IdempotencyKey } from "./Idempotency.js"
+import { commonText } from "./internal/plain.js"
 import { durationMs, option, optional, required, text } from "./internal/wire.js"
 import { JsonObject } from "./Json.js"
 import { Subject } from "./Subject.js"
@@ -83,7 +84,7 @@ export const DecisionResponse = Schema.Struct({
   caps: option("caps", Caps),
   reasonCode: option("reason_code", ReasonCode),
   retryAfter: option("retry_after_ms", durationMs(0)),
-  affectedScopes: option("affected_scopes", Schema.Array(Schema.String)),
+  affectedScopes: option("affected_scopes", Schema.Array(commonText)),
   evidence: option("cycles_evidence", EvidenceRef)
 }).annotations({ identifier: "DecisionResponse" })
 

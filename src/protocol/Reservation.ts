@@ -9,6 +9,7 @@ import { Caps } from "./Caps.js"
 import { Decision, ReasonCode } from "./Decision.js"
 import { EvidenceRef } from "./Evidence.js"
 import { IdempotencyKey } from "./Idempotency.js"
+import { commonText } from "./internal/plain.js"
 import { durationMs, Instant, option, optional, required, text } from "./internal/wire.js"
 import { JsonObject } from "./Json.js"
 import { Metrics } from "./Metrics.js"
@@ -105,8 +106,8 @@ export const CreateResponse = Schema.Struct({
   reserved: option("reserved", Amount),
   expiresAt: option("expires_at_ms", Instant),
   remainingTtl: option("remaining_ttl_ms", durationMs(0, undefined, "int64")),
-  scopePath: option("scope_path", Schema.String),
-  affectedScopes: required("affected_scopes", Schema.Array(Schema.String)),
+  scopePath: option("scope_path", commonText),
+  affectedScopes: required("affected_scopes", Schema.Array(commonText)),
   caps: option("caps", Caps),
   balances: option("balances", Schema.Array(Balance)),
   reasonCode: option("reason_code", ReasonCode),

@@ -6,6 +6,7 @@ import * as AST from "effect/SchemaAST"
 import { derivedOf } from "./codec.js"
 import { type Step, unfit } from "./derived.js"
 import { ofClass } from "./plain.js"
+import { shellOf } from "./shell.js"
 
 interface ClassOf extends Schema.Schema.AnyNoContext {
   readonly fields: Schema.Struct.Fields
@@ -22,6 +23,14 @@ export const checked = <C extends ClassOf>(base: C): C => {
   if (derived === undefined) return base
   const fit: Step = derived
   const Base = base as unknown as Constructor
+  const shells = new Map<object, new() => object>()
+  const shellFor = (prototype: object): new() => object => {
+    const known = shells.get(prototype)
+    if (known !== undefined) return known
+    const shell = shellOf(prototype)
+    shells.set(prototype, shell)
+    return shell
+  }
   return class extends Base {
     static get ast(): AST.AST {
       return ofClass(Reflect.get(base, "ast", this) as AST.AST, this)
@@ -30,7 +39,7 @@ export const checked = <C extends ClassOf>(base: C): C => {
     constructor(props?: unknown, options?: Schema.MakeOptions) {
       const isUnchecked = typeof options === "boolean" ? options : options?.disableValidation ?? false
       const members = isUnchecked ? props : fit({ ...props as object })
-      if (members !== unfit) return Object.assign(Object.create(new.target.prototype) as object, members)
+      if (members !== unfit) return Object.assign(new (shellFor(new.target.prototype))(), members)
       super(props, options)
     }
   } as unknown as C

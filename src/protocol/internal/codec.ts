@@ -11,7 +11,8 @@ import * as AST from "effect/SchemaAST"
 import * as Derived from "./derived.js"
 import { type Step, unfit } from "./derived.js"
 import * as Member from "./member.js"
-import { type Class, classOf, pairOf } from "./plain.js"
+import { type Class, classOf, isCommon, pairOf } from "./plain.js"
+import { shellOf } from "./shell.js"
 
 export { unfit } from "./derived.js"
 
@@ -69,6 +70,15 @@ const struct = (ast: AST.TypeLiteral, isDecoding: boolean): Step => {
   return object(members, open && step(open, isDecoding))
 }
 
+const Some = shellOf(Object.getPrototypeOf(Option.some(0)) as object) as new() => { value: unknown }
+
+/** As `Option.some`. */
+const someOf = (value: unknown): unknown => {
+  const some = new Some()
+  some.value = value
+  return some
+}
+
 /** The part of a member's type that is there, beside `null` and `undefined`. */
 const partOf = (ast: AST.AST): AST.AST => AST.isUnion(ast) ? ast.types[0] : Derived.refuse()
 
@@ -92,7 +102,7 @@ const moves: ReadonlyArray<readonly [Member.Way, (type: AST.AST, isDecoding: boo
       of: (input) => {
         if (input === null || input === undefined) return Option.none()
         const value = part(input)
-        return value === unfit ? unfit : Option.some(value)
+        return value === unfit ? unfit : someOf(value)
       },
       lacking: Option.none
     }
@@ -194,6 +204,17 @@ const transformed = (ast: AST.Transformation, isDecoding: boolean): Step => {
 
 const dropRefinements = (ast: AST.AST): AST.AST => AST.isRefinement(ast) ? dropRefinements(ast.from) : ast
 
+const texts = new Map<string, string>()
+
+/** The first text that was equal: of ten thousand answers that are kept, each text counts. */
+const common = (text: string): string => {
+  const known = texts.get(text)
+  if (known !== undefined || text.length > 512) return known ?? text
+  if (texts.size === 1024) texts.clear()
+  texts.set(text, text)
+  return text
+}
+
 const step = (ast: AST.AST, isDecoding: boolean): Step => {
   const literals = Derived.literalsOf(ast)
   // The literal itself, and not the text that is equal to it: of ten thousand answers that are kept, each text counts.
@@ -203,6 +224,7 @@ const step = (ast: AST.AST, isDecoding: boolean): Step => {
       return at < 0 ? unfit : literals[at]
     }
   }
+  if (isCommon(ast)) return (input) => typeof input === "string" ? common(input) : unfit
   const one = Derived.simple(ast)
   if (one !== undefined) return (input) => one(input) ? input : unfit
   switch (ast._tag) {

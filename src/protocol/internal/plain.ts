@@ -1,12 +1,13 @@
 /**
  * Schemas whose own functions remain known, so that whoever derives something from the schema calls them as they are: a guard, a pair of
- * functions that cannot fail, a class.
+ * functions that cannot fail, a class, a text that comes again and again.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 
 const GuardId = Symbol.for("effect-cycles/guard")
+const CommonId = Symbol.for("effect-cycles/common")
 const PairId = Symbol.for("effect-cycles/pair")
 
 type Guard = (input: unknown) => boolean
@@ -26,6 +27,11 @@ export const transform = <A, I, B, J>(
   to: Schema.Schema<B, J>,
   pair: { readonly decode: (from: A) => J; readonly encode: (to: J) => A }
 ) => Schema.transform(from, to, { strict: true, ...pair }).annotations({ [PairId]: pair })
+
+/** A text that many answers have in common: whoever derives something from the schema keeps one of each. */
+export const commonText: Schema.Schema<string> = Schema.String.annotations({ [CommonId]: true })
+
+export const isCommon = (ast: AST.AST): boolean => Option.isSome(AST.getAnnotation(ast, CommonId))
 
 export const guardOf = (ast: AST.Declaration): Guard | undefined =>
   Option.getOrUndefined(AST.getAnnotation<Guard>(ast, GuardId))
