@@ -16,6 +16,7 @@ import type { Source } from "../../lifecycle/internal/source.js"
 import { checked } from "../../lifecycle/ReserveOptions.js"
 import { Settlement } from "../../lifecycle/Settlement.js"
 import { type CreateError, isAmbiguous } from "../../protocol/CyclesError.js"
+import { merged } from "../../protocol/internal/merged.js"
 import type { CreateRequest, ReservationId } from "../../protocol/Reservation.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CircuitBreaker, CircuitOpen } from "../CircuitBreaker.js"
@@ -102,7 +103,7 @@ const opened: (
             untilRecorded(cycles, id, final, grant),
             recordAsEvent(cycles, { id, subject, action }, {
               ...spend,
-              metadata: Object.assign({}, spend.metadata, { opened_by: name, opened_because: error._tag })
+              metadata: merged(spend.metadata, { opened_by: name, opened_because: error._tag })
             }, final)
           )
         ),

@@ -16,6 +16,7 @@ import { requestOf } from "../../lifecycle/ReserveOptions.js"
 import { Settlement, type Spend } from "../../lifecycle/Settlement.js"
 import { Amount, SignedAmount } from "../../protocol/Amount.js"
 import * as Idempotency from "../../protocol/Idempotency.js"
+import { merged } from "../../protocol/internal/merged.js"
 import type { CreateRequest } from "../../protocol/Reservation.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import { dryRun, type EvaluateError } from "../evaluate.js"
@@ -138,7 +139,7 @@ const watching: <E, R>(
             ? cycles.settler.submit(
               Effect.asVoid(recordAsEvent(cycles, { id, subject: request.subject, action: request.action }, {
                 ...spend,
-                metadata: Object.assign({}, spend.metadata, { shadow: true })
+                metadata: merged(spend.metadata, { shadow: true })
               }, final))
             ).pipe(Effect.as(unrecorded(spend)))
             : final.succeed(unrecorded(spend))

@@ -3,6 +3,7 @@
  */
 import * as Option from "effect/Option"
 import type { Amount } from "../../protocol/Amount.js"
+import { merged } from "../../protocol/internal/merged.js"
 import type { Metrics } from "../../protocol/Metrics.js"
 import type { ActualSource } from "../Settlement.js"
 
@@ -60,5 +61,5 @@ export const completed = (self: Metrics, that: Metrics = {}): Metrics =>
     {},
     self,
     that,
-    self.custom && that.custom && { custom: Object.assign({}, self.custom, that.custom) }
+    self.custom && that.custom && { custom: merged(self.custom, that.custom) }
   )

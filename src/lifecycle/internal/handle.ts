@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { clockOf } from "../../client/internal/clockOf.js"
 import { Amount } from "../../protocol/Amount.js"
+import { merged } from "../../protocol/internal/merged.js"
 import { ActualUnknown } from "../ActualUnknown.js"
 import type { LeaseHandle } from "../Lease.js"
 import type { Reservation } from "../Reservation.js"
@@ -148,13 +149,12 @@ export class Hold implements Open {
         source,
         onRejected: backing.onRejected,
         metrics: [measured.metrics, metrics, more.metrics].reduce(completed, { latencyMs }),
-        metadata: Object.assign(
-          {},
+        metadata: merged(
           measured.metadata,
           metadata,
           more.metadata,
-          source === "estimate" && { actual_source: "estimate" },
-          spenders > 0 && { own: own.toJSON().amount, children: this.amount(used).toJSON().amount }
+          source === "estimate" ? { actual_source: "estimate" } : undefined,
+          spenders > 0 ? { own: own.toJSON().amount, children: this.amount(used).toJSON().amount } : undefined
         )
       }
       return backing.record(spend, this.final, isCounted && own.unit === unit)

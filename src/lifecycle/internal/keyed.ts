@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import type { CreateError, ReleaseError } from "../../protocol/CyclesError.js"
 import * as Idempotency from "../../protocol/Idempotency.js"
+import { merged } from "../../protocol/internal/merged.js"
 import type { CreateRequest } from "../../protocol/Reservation.js"
 import type { ReservationSummary } from "../../protocol/ReservationQuery.js"
 import { AlreadyCharged, type AttemptError, AttemptInProgress } from "../Attempt.js"
@@ -55,7 +56,7 @@ export const acquireKeyed = (
   restore: Restore
 ): Effect.Effect<Held, CreateError | AttemptError> =>
   Effect.flatMap(Idempotency.fresh, (attempt) => {
-    const asked = { ...request, metadata: Object.assign({}, request.metadata, { attempt }) }
+    const asked = { ...request, metadata: merged(request.metadata, { attempt }) }
     const at = (n: number): Effect.Effect<Held, CreateError | AttemptError> => {
       const idempotencyKey = keyOf(request.idempotencyKey, n)
       return acquire(cycles, { ...asked, idempotencyKey }, restore, attempt).pipe(

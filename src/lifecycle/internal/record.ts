@@ -13,6 +13,7 @@ import { EventRequest } from "../../protocol/Event.js"
 import type { IdempotencyKey } from "../../protocol/Idempotency.js"
 import { decodeUnknownEither, encodeUnknownEither } from "../../protocol/internal/codec.js"
 import { fromParseError } from "../../protocol/internal/issue.js"
+import { merged } from "../../protocol/internal/merged.js"
 import { CommitRequest, type CreateRequest, type ReservationId } from "../../protocol/Reservation.js"
 import type { Entry } from "../Journal.js"
 import type { Spend } from "../Settlement.js"
@@ -104,7 +105,7 @@ export const commitment = (
     metrics: measured,
     subject,
     action,
-    metadata: Object.assign({}, metadata, recovered)
+    metadata: merged(metadata, recovered)
   }
   return Either.map(eventEntry(baseUrl, id, fallback, nowMs), (event) => {
     const entry: Entry = { ...event, mode: "commit", commitBody: commitBody.right }

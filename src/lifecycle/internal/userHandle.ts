@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
+import { merged } from "../../protocol/internal/merged.js"
 import type { Reservation } from "../Reservation.js"
 import { completed } from "./draft.js"
 import type { Backing, Hold } from "./handle.js"
@@ -89,7 +90,7 @@ export class Handle extends Inspectable.Class implements Reservation {
 
   get setMetadata(): Reservation["setMetadata"] {
     return (metadata) =>
-      Effect.suspend(() => this.#hold.remember({ metadata: Object.assign({}, this.#hold.draft.metadata, metadata) }))
+      Effect.suspend(() => this.#hold.remember({ metadata: merged(this.#hold.draft.metadata, metadata) }))
   }
 
   get commit(): Reservation["commit"] {
