@@ -9,7 +9,7 @@ import { guardedCalls, many } from "./support/guardedCalls.js"
 import { startStub, stub } from "./support/stub.js"
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 7)
-const inFlight = [1, 16, 64, 256]
+const inFlight = (process.env["BENCH_IN_FLIGHT"] ?? "1,16,64,256").split(",").map(Number)
 /** How long one measurement should take. */
 const aimMs = Number(process.env["BENCH_MS"] ?? 300)
 
