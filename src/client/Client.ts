@@ -6,6 +6,7 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Schema from "effect/Schema"
@@ -33,6 +34,7 @@ import type { ReservationDetail, ReservationFilter, ReservationPage } from "../p
 import * as Telemetry from "../protocol/Telemetry.js"
 import { type CyclesConfig, isCleartext } from "./CyclesConfig.js"
 import { type Answer, type Asked, classify, decoder, metaOf } from "./internal/classify.js"
+import { clockOf } from "./internal/clockOf.js"
 import { type Exchange, exchange } from "./internal/exchange.js"
 import { Handover } from "./internal/handover.js"
 import { type Endpoint, outgoing, requestIn } from "./internal/outgoing.js"
@@ -141,6 +143,7 @@ const handoverIn = (args: ReadonlyArray<unknown>): Handover<Reply<unknown>, Cycl
 }
 
 type Answered = Effect.Effect<Reply<unknown>, CyclesError.CyclesError>
+type Result = Exit.Exit<Reply<unknown>, CyclesError.CyclesError>
 
 /** The method of one endpoint: `(id?, request?) => Effect<Reply, error>`. */
 const methodOf = (endpoint: Endpoint, send: Exchange) => {
@@ -149,40 +152,58 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
   const decode = decoder(Schema.make<unknown>(Option.getOrThrow(success.ast)))
   const encode = outgoing(endpoint)
   const duration = Telemetry.durationOf(operation)
-  const spanned = Telemetry.spanned(Telemetry.spanOf(operation), {
+  const observed = Telemetry.observed(Telemetry.spanOf(operation), {
     kind: "client",
     attributes: { [Telemetry.attributes.operation]: operation }
   })
 
-  const replyOf = (request: unknown, answer: Answer): Answered => {
+  const ofError = ({ _tag }: CyclesError.CyclesError) => ({ [Telemetry.attributes.errorType]: _tag })
+
+  const replyOf = (request: unknown, answer: Answer, ended: (reply: Result) => Result): Answered => {
     const asked: Asked = { operation, requested: amountIn(request) }
     const decoded = classify(asked, okStatus, decode, answer)
-    if (Either.isLeft(decoded)) return Effect.fail(decoded.left)
+    if (Either.isLeft(decoded)) return ended(Exit.fail(decoded.left))
     const { dropped, value } = decoded.right
     const meta = metaOf(answer)
-    const reply: Answered = isDenied(operation, value)
-      ? Effect.fail(denied(asked, value, meta))
-      : Effect.succeed({ value, meta })
+    const reply = ended(
+      isDenied(operation, value) ? Exit.fail(denied(asked, value, meta)) : Exit.succeed({ value, meta })
+    )
     return dropped.length === 0 ? reply : Effect.zipRight(warnDropped(operation, dropped), reply)
   }
 
   return (...args: ReadonlyArray<unknown>): Answered =>
-    spanned((caller, { runtimeFlags }): Answered => {
+    observed((caller, { runtimeFlags }, span): Answered => {
       const handover = handoverIn(args)
       handover?.begin()
       const answered = (answer: Answered): Answered => handover?.answered(answer) ?? answer
+      const ended = (exit: Result): Result => {
+        Telemetry.end(span, clockOf(caller), exit, ofError)
+        return exit
+      }
       const encoded = encode(args)
-      if (Either.isLeft(encoded)) return answered(Effect.fail(encoded.left))
+      if (Either.isLeft(encoded)) return answered(ended(Exit.fail(encoded.left)))
       const begin = (resume: (answer: Answered) => void) =>
-        send(encoded.right, caller, (answer) => {
+        send(encoded.right, caller, span, (answer) => {
           Telemetry.update(caller, duration, answer.rttMs / 1000)
-          resume(answered(Effect.suspend(() => replyOf(requestIn(args), answer))))
-        }, (failure) => resume(answered(failure)))
+          resume(answered(Effect.suspend(() => {
+            try {
+              return replyOf(requestIn(args), answer, ended)
+            } catch (defect) {
+              return ended(Exit.die(defect))
+            }
+          })))
+        }, (failure) => resume(answered(ended(Exit.failCause(failure)))))
       // Where nobody can end it, to say how would cost nine steps more.
       return handover === undefined && RuntimeFlags.interruptible(runtimeFlags)
-        ? Effect.async((resume) => Effect.sync(begin(resume)))
+        ? Effect.async((resume) => {
+          const stop = begin(resume)
+          return Effect.sync(() => {
+            stop()
+            ended(Exit.interrupt(caller.id()))
+          })
+        })
         : Effect.async((resume) => void begin(resume))
-    }, ({ _tag }) => ({ [Telemetry.attributes.errorType]: _tag }))
+    })
 }
 
 const warnCleartext = (config: CyclesConfig) =>

@@ -129,7 +129,7 @@ const inside = <A, E, R, E2, R2>(
   )
 }
 
-const spanned = Telemetry.spanned(Telemetry.guardSpan, {})
+const spanned = Telemetry.spanned(Telemetry.guardSpan)
 
 /** A guard that comes to its hold in a way of its own. */
 export const guardedBy = <A, E, R, E2, R2>(

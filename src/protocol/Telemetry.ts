@@ -2,15 +2,19 @@
  * Names of spans, attributes and metrics, derived from the Api value where they concern an operation.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
+import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import { CyclesApi } from "./Api.js"
 import type { OperationName } from "./CyclesError.js"
@@ -50,39 +54,56 @@ const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 const isHeard = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => fiber.currentTracer !== silent
 
-/** Adds attributes to the span of `spanned` that a fiber is in. */
-export const mark = (
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
-  attributes: () => Readonly<Record<string, unknown>>
-): void => {
-  const span = isHeard(fiber) ? fiber.currentSpan : undefined
-  if (span?._tag !== "Span") return
-  for (const [name, value] of Object.entries(attributes())) span.attribute(name, value)
+type Attributes = Readonly<Record<string, unknown>>
+
+const add = (span: Tracer.Span, attributes: Attributes): void => {
+  for (const name of Object.keys(attributes)) span.attribute(name, attributes[name])
 }
 
-/** As `mark`, in the fiber that runs this. */
-export const annotate = (attributes: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) => {
-    mark(fiber, attributes)
-    return Effect.void
-  })
+/** Adds attributes to a span, or to the one of `spanned` that a fiber is in. */
+export const mark = (
+  of: Fiber.RuntimeFiber<unknown, unknown> | Tracer.Span | undefined,
+  attributes: () => Attributes
+): void => {
+  if (of === undefined) return
+  const span = "attribute" in of ? of : isHeard(of) ? of.currentSpan : undefined
+  if (span?._tag === "Span") add(span, attributes())
+}
 
 type InFiber<A, E, R> = Parameters<typeof Effect.withFiberRuntime<A, E, R>>[0]
 
-/** As `Effect.withFiberRuntime`, in a span when there is a tracer that listens. `ofError` gives attributes of the error of one that fails. */
-export const spanned = (name: string, options: Tracer.SpanOptions) =>
-<A, E, R>(
-  run: InFiber<A, E, R>,
-  ofError: (error: E) => Readonly<Record<string, unknown>> = () => ({})
-): Effect.Effect<A, E, R> =>
+/** As `Effect.withFiberRuntime`, in a span when there is a tracer that listens. */
+export const spanned = (name: string) => <A, E, R>(run: InFiber<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber, status) =>
     isHeard(fiber)
-      ? Effect.withFiberRuntime(run).pipe(
-        Effect.tapError((error) => annotate(() => ofError(error))),
-        Effect.withSpan(name, { captureStackTrace: false, ...options })
-      ) as Effect.Effect<A, E, R>
+      ? Effect.withSpan(Effect.withFiberRuntime(run), name, { captureStackTrace: false }) as Effect.Effect<A, E, R>
       : run(fiber, status)
   )
+
+/**
+ * Runs with a new span when there is a tracer that listens. Whoever gets the span ends it. It is not in the context, which would be most of
+ * its costs: nothing of a program runs in it.
+ */
+export const observed = (name: string, options: Tracer.SpanOptions) => {
+  const span = Effect.makeSpan(name, { captureStackTrace: false, ...options })
+  return <A, E, R>(run: (...args: [...Parameters<InFiber<A, E, R>>, span?: Tracer.Span]) => Effect.Effect<A, E, R>) =>
+    Effect.withFiberRuntime<A, E, R>((fiber, status) =>
+      isHeard(fiber) ? Effect.flatMap(span, (span) => run(fiber, status, span)) : run(fiber, status)
+    )
+}
+
+/** Ends the span of `observed`, once. `ofError` gives attributes of the error of what failed. */
+export const end = <E>(
+  span: Tracer.Span | undefined,
+  clock: Clock.Clock,
+  exit: Exit.Exit<unknown, E>,
+  ofError: (error: E) => Attributes
+): void => {
+  if (span?.status._tag !== "Started") return
+  if (Exit.isFailure(exit)) Option.map(Cause.failureOption(exit.cause), (error) => add(span, ofError(error)))
+  // One that began at no time is of a tracer whose timing is off.
+  span.end(span.status.startTime === 0n ? 0n : clock.unsafeCurrentTimeNanos(), exit)
+}
 
 const durations = MetricKey.taggedWithLabels(
   MetricKey.histogram(

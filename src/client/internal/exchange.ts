@@ -3,9 +3,9 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import type * as Tracer from "effect/Tracer"
 import { Ambiguous, type OperationName, Transport } from "../../protocol/CyclesError.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CyclesConfig } from "../CyclesConfig.js"
@@ -17,18 +17,19 @@ import { makeTimer } from "./timer.js"
 
 type Caller = Fiber.RuntimeFiber<unknown, unknown>
 
-/** For a fiber that waits: calls one of the two once. What it returns ends the exchange, which then calls nothing any more. */
+/** For a fiber that waits, with the span of the exchange: calls one of the two once. What it returns ends the exchange, which then calls nothing any more. */
 export type Exchange = (
   outgoing: Outgoing,
   caller: Caller,
+  span: Tracer.Span | undefined,
   onAnswer: (answer: Answer) => void,
-  onFailure: (failure: Effect.Effect<never, Transport | Ambiguous>) => void
+  onFailure: (cause: Cause.Cause<Transport | Ambiguous>) => void
 ) => () => void
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
 
-/** The span as the parent of what the authority does. Nothing when tracing is off: the span then has no ids. */
-const traceHeader = ({ currentSpan: span }: Caller): string | undefined => {
+/** A span as the parent of what the authority does. Nothing when tracing is off: the span then has no ids. */
+const traceHeader = (span: Tracer.AnySpan | undefined): string | undefined => {
   if (span?._tag !== "Span") return undefined
   const header = `00-${span.traceId}-${span.spanId}-0${span.sampled ? 1 : 0}`
   return traceparent.test(header) ? header : undefined
@@ -70,7 +71,7 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
       message: `${host} did not answer within the time limit of one attempt (${operation})`
     })
 
-  return (outgoing, caller, onAnswer, onFailure) => {
+  return (outgoing, caller, span, onAnswer, onFailure) => {
     const { body = null, isPublic, method, operation, path, search } = outgoing
     const key = Redacted.value(config.apiKey)
     const clock = clockOf(caller)
@@ -84,7 +85,7 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
     }
     const answered = ({ header, status, text }: Raw): void => {
       if (!ends()) return
-      Telemetry.mark(caller, () => ({
+      Telemetry.mark(span, () => ({
         "http.request.method": method,
         "server.address": hostname,
         ...(!isPublic && { "url.path": path }),
@@ -92,17 +93,17 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
       }))
       const rttMs = Number(clock.unsafeCurrentTimeNanos() - began) / 1e6
       if (text !== undefined) onAnswer({ status, header, rttMs, text: status < 400 ? text : without(key, text) })
-      else onFailure(tooLarge(operation, { status, header, rttMs, text: "" }, maxResponseBytes))
+      else onFailure(Cause.fail(tooLarge(operation, { status, header, rttMs, text: "" }, maxResponseBytes)))
     }
     const failed = (cause: Cause.Cause<unknown>): void => {
-      if (ends()) onFailure(Effect.failCause(Cause.map(cause, (cause) => transport(operation, host, cause))))
+      if (ends()) onFailure(Cause.map(cause, (cause) => transport(operation, host, cause)))
     }
     const stop = timer(caller, () => {
       if (!ends()) return
-      onFailure(late(operation))
+      onFailure(Cause.fail(late(operation)))
       end()
     })
-    const headers = headersOf(outgoing, key, traceHeader(caller))
+    const headers = headersOf(outgoing, key, traceHeader(span ?? caller.currentSpan))
     const end = carry({ method, origin, path: `${base}${path}${search}`, headers, body }, caller, answered, failed)
     return () => {
       if (ends()) end()
