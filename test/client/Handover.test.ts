@@ -3,13 +3,20 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import type * as Tracer from "effect/Tracer"
 import type { Detachable, Reply } from "../../src/client/Client.js"
 import { Handover } from "../../src/client/internal/handover.js"
 import type { CreateError } from "../../src/protocol/CyclesError.js"
 import { IdempotencyKey } from "../../src/protocol/Idempotency.js"
 import type { CreateResponse } from "../../src/protocol/Reservation.js"
+import { traced } from "./support/capture.js"
 import { create, good } from "./support/samples.js"
 import { answer, type Script, talk, transports } from "./support/server.js"
+
+const endOf = (span: Tracer.Span | undefined): string => {
+  if (span?.status._tag !== "Ended") return "under way"
+  return Exit.isInterrupted(span.status.exit) ? "interrupted" : span.status.exit._tag
+}
 
 const handover = () => new Handover<Reply<CreateResponse>, CreateError>()
 
@@ -56,6 +63,28 @@ for (const [name, transport] of transports) {
         yield* Effect.repeat(server.connections, { until: (n) => n === 0, schedule: Schedule.spaced("1 millis") }).pipe(
           Effect.timeout("3 seconds")
         )
+      }))
+
+    it.scopedLive("has a span that ends as its exchange does: when it is cut off, or with the rest", () =>
+      Effect.gen(function*() {
+        const leave = (...over: [] | [ReturnType<typeof handover>]) =>
+          Effect.gen(function*() {
+            const { answer, client, received } = yield* slow(transport)
+            const [, [span]] = yield* traced(Effect.gen(function*() {
+              const caller = yield* Effect.fork(client.createReservation(create, ...over))
+              yield* received
+              yield* Fiber.interrupt(caller)
+            }))
+            return { answer, span }
+          })
+        const cutOff = yield* leave()
+        assert.deepStrictEqual(endOf(cutOff.span), "interrupted")
+        const over = handover()
+        const { answer, span } = yield* leave(over)
+        assert.deepStrictEqual(endOf(span), "under way")
+        yield* answer
+        yield* over.rest ?? Effect.die("it has begun")
+        assert.deepStrictEqual(endOf(span), "Success")
       }))
   })
 }

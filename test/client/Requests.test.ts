@@ -23,6 +23,7 @@ import {
   id,
   key,
   operations,
+  refusal,
   release
 } from "./support/samples.js"
 import { answer, clientOf, type Script, secret, serve, talk, transports } from "./support/server.js"
@@ -282,6 +283,34 @@ describe("trace and fetch options", () => {
       })
       const [reply, spans] = yield* traced(calls.decide(client))
       assert.deepStrictEqual(reply.meta.traceId, Option.some(spans[0]?.traceId))
+    }))
+
+  const endings: ReadonlyArray<readonly [string, Script, string]> = [
+    ["a success", goodAnswer("decide"), "Success "],
+    ["a denial", answer(200, { decision: "DENY", reason_code: "BUDGET_EXCEEDED" }), "Failure BudgetExceeded"],
+    ["a refusal", answer(401, refusal("UNAUTHORIZED")), "Failure Unauthorized"],
+    ["no answer", (response) => response.destroy(), "Failure Transport"],
+    ["an answer that proves nothing", answer(200, "?"), "Failure Ambiguous"]
+  ]
+  for (const [how, script, end] of endings) {
+    it.scopedLive(`the span of an exchange ends with ${how}, and names its error`, () =>
+      Effect.gen(function*() {
+        const { client } = yield* talk(fetch, script)
+        const [exit, [span]] = yield* traced(Effect.exit(calls.decide(client)))
+        if (span?.status._tag !== "Ended") return assert.fail("it has not ended")
+        assert.deepStrictEqual(span.status.exit._tag, exit._tag)
+        assert.strictEqual(`${exit._tag} ${span.attributes.get("error.type") ?? ""}`, end)
+        assert.isTrue(span.status.endTime > span.status.startTime)
+      }))
+  }
+
+  it.scopedLive("the span of a request that is not sent ends too", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* talk(fetch, goodAnswer("decide"))
+      const [, [span]] = yield* traced(Effect.exit(client.getReservation(ReservationId.make(".."))))
+      assert.strictEqual(span?.status._tag, "Ended")
+      assert.strictEqual(span?.attributes.get("error.type"), "InvalidInput")
+      assert.deepStrictEqual(server.requests, [])
     }))
 
   for (const [name, transport] of fetches) {

@@ -34,7 +34,7 @@ const maxSent = 64
 /** Nothing of how the program was started reaches it: no loader, no variable. */
 const startThread = (): Worker => new Worker(code, { eval: true, execArgv: [], env: {} })
 
-const outcomeOf = ([, , file, temp]: Job, failure: Failure): Outcome =>
+const outcomeOf = ([, file, temp]: Job, failure: Failure): Outcome =>
   failure === null
     ? Effect.void
     : Effect.fail(failure === true ? symlink() : failed(temp === "" ? "unlink" : "rename", file, failure))
@@ -48,7 +48,9 @@ const warn = (why: string) =>
 const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) => void) => {
   let state: "starting" | "on" | "off" = "starting"
   let waiting: Array<Request> = []
-  const sent = new Map<number, Request>()
+  /** By slot. Not a map: each of its tables leads to the next one, so that one old table keeps all that came after. */
+  const sent: Array<Request | undefined> = Array.from({ length: maxSent }, () => undefined)
+  const free = Array.from({ length: maxSent }, (_, slot) => slot)
   let isDue = false
   let isEnding = false
   let why = "it has ended"
@@ -56,13 +58,15 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
   const send = () => {
     isDue = false
     if (state !== "on" || !mayWork()) return
-    const free = maxSent - sent.size
-    if (waiting.length > 0 && free > 0) {
-      const next = waiting.splice(0, free)
-      for (const request of next) sent.set(request.job[0], request)
-      worker.postMessage(next.map(({ job }) => job))
+    if (waiting.length > 0 && free.length > 0) {
+      const next = waiting.splice(0, free.length)
+      worker.postMessage(next.map((request) => {
+        const slot = free.pop()!
+        sent[slot] = request
+        return [slot, ...request.job]
+      }))
     }
-    if (sent.size > 0) return
+    if (free.length < maxSent) return
     worker.unref()
     settle()
   }
@@ -83,12 +87,14 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
     schedule()
   })
   worker.on("message", (answers: ReadonlyArray<Answer>) => {
-    for (const [id, failure] of answers) {
-      const request = sent.get(id)
-      sent.delete(id)
-      request?.resume(outcomeOf(request.job, failure))
+    for (const [slot, failure] of answers) {
+      const request = sent[slot]
+      if (request === undefined) continue
+      sent[slot] = undefined
+      free.push(slot)
+      request.resume(outcomeOf(request.job, failure))
     }
-    if (waiting.length > 0 || sent.size === 0) schedule()
+    if (waiting.length > 0 || free.length === maxSent) schedule()
   })
   worker.on("messageerror", () => void worker.terminate())
   worker.on("error", (error) => {
@@ -97,9 +103,9 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
   worker.on("exit", () => {
     state = "off"
     if (!isEnding) died(why)
-    const left = [...sent.values(), ...waiting]
+    const left = [...sent.filter((request) => request !== undefined), ...waiting]
     waiting = []
-    sent.clear()
+    sent.fill(undefined)
     for (const { again, resume } of left) resume(again())
     settle()
   })
@@ -137,7 +143,6 @@ export const make = (
     let mayBegin = true
     let here = 0
     let lost: string | undefined
-    let id = 0
     const died = (why: string) => {
       lost = why
     }
@@ -170,7 +175,7 @@ export const make = (
         return Effect.async((resume) => {
           const made = job()
           // It may have been done already, in part or as a whole: a second time changes nothing.
-          const again = () => without(Effect.zipRight(Effect.ignore(disk.unlink(made[3])), outcome()))
+          const again = () => without(Effect.zipRight(Effect.ignore(disk.unlink(made[2])), outcome()))
           ask({ job: made, resume, again })
         })
       })
@@ -190,8 +195,8 @@ export const make = (
         return {
           ...whole,
           replace: (file, text) =>
-            run(() => [id++, directory, file, tempOf(file), text, synced], () => whole.replace(file, text)),
-          remove: (file) => run(() => [id++, directory, file, "", "", synced], () => whole.remove(file))
+            run(() => [directory, file, tempOf(file), text, synced], () => whole.replace(file, text)),
+          remove: (file) => run(() => [directory, file, "", "", synced], () => whole.remove(file))
         }
       }
     }

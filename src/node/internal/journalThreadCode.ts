@@ -3,12 +3,13 @@
  */
 
 /** A file in place of another; without a temporary name, a file that goes. */
-export type Job = readonly [id: number, directory: string, file: string, temp: string, text: string, synced: boolean]
+export type Job = readonly [directory: string, file: string, temp: string, text: string, synced: boolean]
 
 /** Nothing when it is done, true when the directory is a symbolic link, otherwise why not. */
 export type Failure = null | true | { readonly code?: string; readonly message: string; readonly syscall?: string }
 
-export type Answer = readonly [id: number, failure: Failure]
+/** `slot` is the number that the job was sent with, before what it is. */
+export type Answer = readonly [slot: number, failure: Failure]
 
 /**
  * Takes arrays of jobs and gives arrays of answers, in any order. The jobs of one file are done one after the other. What has to
