@@ -16,7 +16,7 @@ import * as Telemetry from "../protocol/Telemetry.js"
 import type { CommonGuardOptions, GuardError } from "./GuardOptions.js"
 import { begin, type Obtain, type Session } from "./internal/session.js"
 import { warn } from "./internal/warn.js"
-import { setContext } from "./internal/within.js"
+import { inSpan, setContext } from "./internal/within.js"
 
 /**
  * What was used, from the value of the work. `undefined` means unknown, which is not zero.
@@ -129,7 +129,7 @@ const inside = <A, E, R, E2, R2>(
   )
 }
 
-const spanned = Telemetry.spanned(Telemetry.guardSpan)
+const observed = Telemetry.observed(Telemetry.guardSpan)
 
 /** A guard that comes to its hold in a way of its own. */
 export const guardedBy = <A, E, R, E2, R2>(
@@ -137,10 +137,11 @@ export const guardedBy = <A, E, R, E2, R2>(
   options: GuardOptions<A, E2, R2>,
   by?: Obtain
 ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
-  spanned(() =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(begin(options, restore, by), (session) => runIn(session, self, options, restore))
-    )
+  Effect.uninterruptibleMask((restore) =>
+    observed((_fiber, _status, span) => {
+      const guard = Effect.flatMap(begin(options, restore, by), (session) => runIn(session, self, options, restore))
+      return span === undefined ? guard : inSpan(guard, span)
+    })
   )
 
 /**

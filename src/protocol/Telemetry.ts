@@ -60,7 +60,7 @@ const add = (span: Tracer.Span, attributes: Attributes): void => {
   for (const name of Object.keys(attributes)) span.attribute(name, attributes[name])
 }
 
-/** Adds attributes to a span, or to the one of `spanned` that a fiber is in. */
+/** Adds attributes to a span, or to the one of a guard that a fiber is in. */
 export const mark = (
   of: Fiber.RuntimeFiber<unknown, unknown> | Tracer.Span | undefined,
   attributes: () => Attributes
@@ -72,19 +72,11 @@ export const mark = (
 
 type InFiber<A, E, R> = Parameters<typeof Effect.withFiberRuntime<A, E, R>>[0]
 
-/** As `Effect.withFiberRuntime`, in a span when there is a tracer that listens. */
-export const spanned = (name: string) => <A, E, R>(run: InFiber<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber, status) =>
-    isHeard(fiber)
-      ? Effect.withSpan(Effect.withFiberRuntime(run), name, { captureStackTrace: false }) as Effect.Effect<A, E, R>
-      : run(fiber, status)
-  )
-
 /**
  * Runs with a new span when there is a tracer that listens. Whoever gets the span ends it. It is not in the context, which would be most of
- * its costs: nothing of a program runs in it.
+ * its costs.
  */
-export const observed = (name: string, options: Tracer.SpanOptions) => {
+export const observed = (name: string, options: Tracer.SpanOptions = {}) => {
   const span = Effect.makeSpan(name, { captureStackTrace: false, ...options })
   return <A, E, R>(run: (...args: [...Parameters<InFiber<A, E, R>>, span?: Tracer.Span]) => Effect.Effect<A, E, R>) =>
     Effect.withFiberRuntime<A, E, R>((fiber, status) =>
@@ -97,7 +89,7 @@ export const end = <E>(
   span: Tracer.Span | undefined,
   clock: Clock.Clock,
   exit: Exit.Exit<unknown, E>,
-  ofError: (error: E) => Attributes
+  ofError: (error: E) => Attributes = () => ({})
 ): void => {
   if (span?.status._tag !== "Started") return
   if (Exit.isFailure(exit)) Option.map(Cause.failureOption(exit.cause), (error) => add(span, ofError(error)))
