@@ -34,7 +34,8 @@ import * as Ledger from "./Ledger.js"
 import type { LedgerEvent } from "./LedgerEvent.js"
 import { LedgerStore, type LedgerStoreError, memory, type Service as Store } from "./LedgerStore.js"
 import { identify, type Principal } from "./Principal.js"
-import type { Audit, Reservation, RowChange, Tenant } from "./Rows.js"
+import type { Audit, Reservation, Tenant } from "./Rows.js"
+import type { RowChange } from "./RowSet.js"
 import type { Settings, State } from "./State.js"
 
 export type { ApiKeyOptions, BudgetOptions, MadeKey, ObserveOptions, Options }

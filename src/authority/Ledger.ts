@@ -22,7 +22,7 @@ import * as Reserve from "./internal/reserve.js"
 import * as Settle from "./internal/settle.js"
 import * as Tenancy from "./internal/tenancy.js"
 import * as Write from "./internal/write.js"
-import type { RowChange, Rows } from "./Rows.js"
+import type { RowChange, Rows } from "./RowSet.js"
 import { make, type Report, type Settings, type State } from "./State.js"
 
 export {

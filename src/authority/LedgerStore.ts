@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { noRows, type RowChange, type Rows } from "./Rows.js"
+import { noRows, type RowChange, type Rows } from "./RowSet.js"
 
 /**
  * A ledger was not opened, read or written. `detail` says what is wrong, `file` where; neither holds a key.

@@ -8,18 +8,8 @@ import type { CommandOf, Refusal } from "./Command.js"
 import type { Deadlines } from "./internal/deadlines.js"
 import * as Generations from "./internal/generations.js"
 import type { LedgerEvent } from "./LedgerEvent.js"
-import type {
-  ApiKey,
-  Audit,
-  Document,
-  Extension,
-  Receipt,
-  Recorded,
-  Reservation,
-  RowChange,
-  Spend,
-  Tenant
-} from "./Rows.js"
+import type { ApiKey, Audit, Document, Extension, Receipt, Recorded, Reservation, Spend, Tenant } from "./Rows.js"
+import type { RowChange } from "./RowSet.js"
 import { type Paths, paths } from "./Scopes.js"
 
 /**

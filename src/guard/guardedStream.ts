@@ -16,7 +16,7 @@ import * as Detached from "./internal/detached.js"
 import { begin, type Obtain } from "./internal/session.js"
 import { boundsOf, drains, ending } from "./internal/streamEnd.js"
 import * as Tally from "./internal/tally.js"
-import type { Meter } from "./UsageMeter.js"
+import type { Meter } from "./Meter.js"
 
 /**
  * How a stream ends before its own end: the reader has enough (`take`, `runHead`, `Stream.timeout`), the stream or what is downstream of it

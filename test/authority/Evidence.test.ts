@@ -6,7 +6,7 @@ import { Authority, make, makeStored, type Service } from "effect-cycles/authori
 import type { EvidenceOptions } from "effect-cycles/authority/Evidence"
 import * as Ledger from "effect-cycles/authority/Ledger"
 import { LedgerStore } from "effect-cycles/authority/LedgerStore"
-import { noRows, type RowChange } from "effect-cycles/authority/Rows"
+import { noRows, type RowChange } from "effect-cycles/authority/RowSet"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"

@@ -3,6 +3,7 @@ import { type Budget, Budget as BudgetRow, type Figures, remaining } from "effec
 import { type Command, type CommandOf, isRefusal, type Outcome } from "effect-cycles/authority/Command"
 import * as Ledger from "effect-cycles/authority/Ledger"
 import * as Rows from "effect-cycles/authority/Rows"
+import type { RowChange, Rows as RowSet } from "effect-cycles/authority/RowSet"
 import type { State } from "effect-cycles/authority/State"
 import { Amount } from "effect-cycles/protocol/Amount"
 import { IdempotencyKey } from "effect-cycles/protocol/Idempotency"
@@ -15,12 +16,12 @@ import { makeModel } from "./support/model.js"
 
 interface Moment extends Step {
   readonly state: State
-  readonly before: Rows.Rows
-  readonly after: Rows.Rows
+  readonly before: RowSet
+  readonly after: RowSet
   readonly now: number
   readonly outcome: Outcome<Command>
   /** What was written for the command, without what only expired before it. */
-  readonly changes: ReadonlyArray<Rows.RowChange>
+  readonly changes: ReadonlyArray<RowChange>
 }
 
 /** Runs the steps and shows each of them. */
@@ -31,14 +32,14 @@ const play = (steps: ReadonlyArray<Step>, look: (moment: Moment) => void): State
     now = Math.max(0, now + wait)
     Ledger.advance(state, now)
     const before = Ledger.rowsOf(state)
-    const changes: Array<Rows.RowChange> = []
+    const changes: Array<RowChange> = []
     const outcome = Ledger.step(state, command, now, { changes })
     look({ command, wait, state, before, after: Ledger.rowsOf(state), now, outcome, changes })
   }
   return state
 }
 
-const heldOn = ({ reservations }: Rows.Rows, { scope, unit }: Budget): bigint =>
+const heldOn = ({ reservations }: RowSet, { scope, unit }: Budget): bigint =>
   reservations
     .filter((row) => row.status === "ACTIVE" && row.unit === unit && row.budgetedScopes.includes(scope))
     .reduce((n, row) => n + row.estimate, 0n)
@@ -80,17 +81,17 @@ const encode = (table: string, row: unknown): unknown =>
   table === "tenants" ? row : Schema.encodeSync(codecs[table]!)(row)
 
 /** The texts of the rows as a store would write them, in an order of their own, so that two ledgers can be compared. */
-const sorted = (rows: Rows.Rows) =>
+const sorted = (rows: RowSet) =>
   Object.entries(rows).map(([table, list]: readonly [string, ReadonlyArray<unknown>]) =>
     list.map((row) => canonical(encode(table, row))).sort()
   )
 
 /** A change as a store would write it and read it again: through the row's schema and the text of JSON. */
-const throughText = (change: Rows.RowChange): Rows.RowChange => {
+const throughText = (change: RowChange): RowChange => {
   if (change._tag !== "Put") return change
   const codec = codecs[change.table]!
   const text = JSON.stringify(Schema.encodeSync(codec)(change.row))
-  return { ...change, row: Schema.decodeUnknownSync(codec)(JSON.parse(text)) } as Rows.RowChange
+  return { ...change, row: Schema.decodeUnknownSync(codec)(JSON.parse(text)) } as RowChange
 }
 
 /** Each law is tried this many times; `LEDGER_RUNS=2000` for a long look. */
@@ -128,7 +129,7 @@ describe("any commands, in any order", () => {
     play(steps, ({ after, command, now, outcome, state }) => {
       const mayRepeat = ["Reserve", "Commit", "Release", "Extend", "Event"].includes(command._tag)
       if (!mayRepeat || isRefusal(outcome)) return
-      const changes: Array<Rows.RowChange> = []
+      const changes: Array<RowChange> = []
       assert.deepStrictEqual(Ledger.step(state, command, now, { changes }), outcome)
       assert.isEmpty(changes)
       assert.deepStrictEqual(Ledger.rowsOf(state), after)
@@ -158,7 +159,7 @@ describe("any commands, in any order", () => {
     const twin = Ledger.make()
     let now = 10_000
     const run = (command: Command) => {
-      const changes: Array<Rows.RowChange> = []
+      const changes: Array<RowChange> = []
       const outcome = Ledger.step(state, command, now, { changes })
       for (const change of changes) Ledger.apply(twin, throughText(change))
       return outcome
@@ -286,7 +287,7 @@ describe("the edges", () => {
   it("what is forgotten is told, and a store that forgets the same has the same rows", { timeout: 60_000 }, () => {
     const [state, twin] = [ledgerOf(...start), ledgerOf(...start)]
     for (let now = 0; now < 100 * day; now += 5 * hour) {
-      const changes: Array<Rows.RowChange> = []
+      const changes: Array<RowChange> = []
       const id = `r${now}`
       Ledger.step(state, reserve(id, 1), now, { changes })
       Ledger.step(

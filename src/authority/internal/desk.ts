@@ -9,7 +9,7 @@ import { type Answers, type Command, isRefusal, type Refusal, refusal } from "..
 import * as Ledger from "../Ledger.js"
 import type { LedgerEvent } from "../LedgerEvent.js"
 import { LedgerStoreError, type Service as Store } from "../LedgerStore.js"
-import type { RowChange } from "../Rows.js"
+import type { RowChange } from "../RowSet.js"
 import type { Report, State } from "../State.js"
 import { makeObservers, type ObserveOptions } from "./observers.js"
 

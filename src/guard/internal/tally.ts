@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Metrics } from "../../protocol/Metrics.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
-import { type Meter, type Metering, Reading } from "../UsageMeter.js"
+import { type Meter, type Metering, Reading } from "../Meter.js"
 import { warn } from "./warn.js"
 
 export interface Tally<A, R> {

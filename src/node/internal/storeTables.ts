@@ -3,18 +3,8 @@
  */
 import * as Schema from "effect/Schema"
 import { Budget } from "../../authority/Budget.js"
-import {
-  ApiKey,
-  Audit,
-  Document,
-  Extension,
-  Recorded,
-  Reservation,
-  type RowChange,
-  type Rows,
-  Spend,
-  Tenant
-} from "../../authority/Rows.js"
+import { ApiKey, Audit, Document, Extension, Recorded, Reservation, Spend, Tenant } from "../../authority/Rows.js"
+import type { RowChange, Rows } from "../../authority/RowSet.js"
 import * as RowText from "./rowText.js"
 import type { Change, Identity } from "./storeRows.js"
 

@@ -1,6 +1,6 @@
 import * as Ledger from "effect-cycles/authority/Ledger"
 import type { LedgerStoreError, Service } from "effect-cycles/authority/LedgerStore"
-import type { RowChange } from "effect-cycles/authority/Rows"
+import type { RowChange } from "effect-cycles/authority/RowSet"
 import * as Effect from "effect/Effect"
 
 /** A store in memory that outlives its authorities, and writes only when `before` lets it. */

@@ -3,14 +3,14 @@
  */
 import { Budget } from "effect-cycles/authority/Budget"
 import * as Tables from "effect-cycles/authority/Rows"
+import type { RowChange, Rows } from "effect-cycles/authority/RowSet"
 import * as Json from "effect-cycles/protocol/Json"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 
-type RowChange = Tables.RowChange
-type Table = keyof Tables.Rows
+type Table = keyof Rows
 
 const schemas = {
   budgets: Budget,
@@ -97,7 +97,7 @@ const textOf = (table: Table, row: unknown): string => {
 }
 
 /** All rows as texts, in order. */
-export const texts = (rows: Tables.Rows): ReadonlyArray<string> =>
+export const texts = (rows: Rows): ReadonlyArray<string> =>
   (Object.keys(schemas) as ReadonlyArray<Table>).flatMap((table) => rows[table].map((row) => textOf(table, row))).sort()
 
 /** What is left after changes. */

@@ -2,7 +2,7 @@
  * Random requests at an authority that is killed, and what its ledger must hold of them.
  */
 import { assert } from "@effect/vitest"
-import type { Rows } from "effect-cycles/authority/Rows"
+import type { Rows } from "effect-cycles/authority/RowSet"
 
 export const tenant = "acme"
 export const key = "cyc_live_storm"
