@@ -25,7 +25,8 @@ export const standardDirectory = (): string => `${homedir()}/.runcycles/commit-j
 
 /**
  * A journal of files in a directory, as `Journal.layerFiles` keeps it, straight on the files of Node: a record costs a fraction. Once several
- * records come at a time, a thread of its own writes them; where there can be none, a warning says so and they are written without.
+ * records come at a time, a thread of its own writes them; where there can be none, a warning says so and they are written without. With
+ * `fsync` the thread writes records of up to 2 KiB over the files of settled ones, with spaces up to 4 KiB.
  *
  * @since 0.1.0
  * @category layers

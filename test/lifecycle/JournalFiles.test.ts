@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import {
   changed,
@@ -324,6 +325,78 @@ describe("bounds", () => {
       assert.include(lines[0], "5 of at most 3")
       yield* Effect.forEach(found, ({ reservationId }) => store.remove(reservationId))
       assert.strictEqual((yield* store.entries).length, 2)
+    })))
+})
+
+describe("a file that another process takes while it is read", () => {
+  /** What happens with a record after it has been found and before its bytes are read, each time. */
+  const meanwhile = (happens: (fs: FileSystem.FileSystem, file: string, reads: number) => Effect.Effect<void>) => {
+    let reads = 0
+    return changed((fs) => ({
+      readFile: (file) =>
+        fs.open(file).pipe(
+          Effect.zipLeft(happens(fs, file, ++reads)),
+          Effect.flatMap((handle) => handle.readAlloc(100_000)),
+          Effect.map((bytes) => Option.getOrElse(bytes, () => new Uint8Array())),
+          Effect.scoped
+        )
+    }))
+  }
+
+  it.effect("and writes over: what was read is of no record", () =>
+    onDisk(Effect.gen(function*() {
+      for (const text of ["", "{\"version\":1,", "other"]) {
+        const guard = meanwhile((fs, file) =>
+          fs.rename(file, `${file}.1.2.tmp`).pipe(
+            Effect.zipRight(
+              text === "other" ? fs.readFileString(file.replace(nameOf("a"), "other")) : Effect.succeed(text)
+            ),
+            Effect.flatMap((text) => fs.writeFileString(`${file}.1.2.tmp`, text)),
+            Effect.orDie
+          )
+        )
+        const { at, fs, names, store } = yield* guard(desk())
+        yield* store.put(entry("b"))
+        yield* fs.rename(at(nameOf("b")), at("other"))
+        yield* store.put(entry("a"))
+        assert.deepStrictEqual(yield* logged(store.entries), [[], []])
+        assert.deepStrictEqual(yield* names, ["other", `${nameOf("a")}.1.2.tmp`].sort())
+      }
+    })))
+
+  it.effect("and replaces: the new one is read", () =>
+    onDisk(Effect.gen(function*() {
+      const guard = meanwhile((fs, file, reads) =>
+        reads > 1
+          ? Effect.void
+          : fs.readFileString(file).pipe(
+            Effect.flatMap((text) =>
+              fs.writeFileString(`${file}.1.2.tmp`, text.replace(`"not_before_ms":1`, `"not_before_ms":2`))
+            ),
+            Effect.zipRight(fs.rename(`${file}.1.2.tmp`, file)),
+            Effect.orDie
+          )
+      )
+      const { store } = yield* guard(desk())
+      yield* store.put(entry("a", { notBeforeMs: 1 }))
+      assert.deepStrictEqual(yield* logged(store.entries), [[entry("a", { notBeforeMs: 2 })], []])
+    })))
+
+  it.effect("and goes on with it without end: it stays, with a warning", () =>
+    onDisk(Effect.gen(function*() {
+      const guard = meanwhile((fs, file) =>
+        Effect.orDie(
+          fs.copyFile(file, `${file}.1.2.tmp`).pipe(
+            Effect.zipRight(fs.rename(`${file}.1.2.tmp`, file))
+          )
+        )
+      )
+      const { names, store } = yield* guard(desk())
+      yield* store.put(entry("a"))
+      const [found, lines] = yield* logged(store.entries)
+      assert.deepStrictEqual(found, [])
+      assert.match(lines.join(), /it changes while it is read/)
+      assert.deepStrictEqual(yield* names, [nameOf("a")])
     })))
 })
 

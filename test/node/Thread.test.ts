@@ -107,7 +107,8 @@ describe("the thread of the journal", () => {
           n % 3 === 0 ? remove(file) : replace(file, "three")
         ], { concurrency: "unbounded" }), { concurrency: "unbounded" })
       assert.deepStrictEqual(
-        readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), "utf8")]).sort(),
+        readdirSync(directory).filter((name) => !name.endsWith(".tmp"))
+          .map((name) => [name, readFileSync(join(directory, name), "utf8").trim()]).sort(),
         Array.from({ length: 20 }, (_, n) => [`f${n}`, "three"]).filter((_, n) => n % 3 !== 0).sort()
       )
     })))

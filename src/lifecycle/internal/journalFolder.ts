@@ -2,10 +2,12 @@
  * One directory of records: whole files appear and disappear, and nothing is followed through a symbolic link.
  */
 import type { PlatformError } from "@effect/platform/Error"
+import type { File } from "@effect/platform/FileSystem"
 import type { Path } from "@effect/platform/Path"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import { sanitize } from "../../protocol/InvalidInput.js"
 import { isMissing, type Steps } from "./journalDisk.js"
@@ -60,16 +62,28 @@ const staleMs = 3_600_000
 
 const refused = (why: string): Content => ({ _tag: "Refused", why })
 
+const maxReads = 5
+
+/** Not written, and not another one, in between. */
+const isSame = (one: File.Info, other: File.Info): boolean =>
+  Equal.equals(one.ino, other.ino) && one.size === other.size && msOf(one) === msOf(other)
+
+const msOf = ({ mtime }: File.Info): number | undefined => Option.getOrUndefined(mtime)?.getTime()
+
+/** A file that loses its name while it is read may be written over, so what was read counts only when the name still has it. */
 const makeReader = (disk: Steps, path: Path, directory: string, maxBytes: number) =>
   Effect.fnUntraced(
     function*(name: string) {
       const file = path.join(directory, name)
-      if (yield* disk.isLink(file)) return refused("a symbolic link")
-      const { size, type } = yield* disk.stat(file)
-      if (type !== "File") return refused("not a file")
-      if (size > BigInt(maxBytes)) return refused(`larger than ${maxBytes} bytes`)
-      const content: Content = { _tag: "Read", bytes: yield* disk.readFile(file) }
-      return content
+      for (let reads = 0; reads < maxReads; reads++) {
+        if (yield* disk.isLink(file)) return refused("a symbolic link")
+        const before = yield* disk.stat(file)
+        if (before.type !== "File") return refused("not a file")
+        if (before.size > BigInt(maxBytes)) return refused(`larger than ${maxBytes} bytes`)
+        const content: Content = { _tag: "Read", bytes: yield* disk.readFile(file) }
+        if (isSame(before, yield* disk.stat(file))) return content
+      }
+      return refused("it changes while it is read")
     },
     Effect.catchAll((error): Effect.Effect<Content> =>
       Effect.succeed(isMissing(error) ? { _tag: "Missing" } : refused(sanitize(error.message)))

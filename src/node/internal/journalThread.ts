@@ -34,10 +34,10 @@ const maxSent = 64
 /** Nothing of how the program was started reaches it: no loader, no variable. */
 const startThread = (): Worker => new Worker(code, { eval: true, execArgv: [], env: {} })
 
-const outcomeOf = ([, file, temp]: Job, failure: Failure): Outcome =>
+const outcomeOf = ([, file, , text]: Job, failure: Failure): Outcome =>
   failure === null
     ? Effect.void
-    : Effect.fail(failure === true ? symlink() : failed(temp === "" ? "unlink" : "rename", file, failure))
+    : Effect.fail(failure === true ? symlink() : failed(text === "" ? "unlink" : "rename", file, failure))
 
 const warn = (why: string) =>
   Effect.logWarning("The thread of the journal cannot be used: records are written without it").pipe(
@@ -124,11 +124,14 @@ const makeThread = (worker: Worker, mayWork: () => boolean, died: (why: string) 
       worker.ref()
       if (state === "on") schedule()
     }),
-    end: Effect.promise(() => {
+    /** Once it is settled. */
+    end: Effect.async<void>((resume) => {
+      if (state === "off") return resume(Effect.void)
       isEnding = true
       state = "off"
       worker.ref()
-      return worker.terminate()
+      worker.on("exit", () => resume(Effect.void))
+      worker.postMessage(null)
     })
   }
 }
@@ -196,7 +199,7 @@ export const make = (
           ...whole,
           replace: (file, text) =>
             run(() => [directory, file, tempOf(file), text, synced], () => whole.replace(file, text)),
-          remove: (file) => run(() => [directory, file, "", "", synced], () => whole.remove(file))
+          remove: (file) => run(() => [directory, file, tempOf(file), "", synced], () => whole.remove(file))
         }
       }
     }

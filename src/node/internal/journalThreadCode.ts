@@ -1,8 +1,9 @@
 /**
  * What the thread of the journal runs, as text: a bundler can neither lose nor rename it.
  */
+import * as Spares from "./journalSparesCode.js"
 
-/** A file in place of another; without a temporary name, a file that goes. */
+/** A file in place of another; without a text, a file that goes. Nobody else makes the temporary name. */
 export type Job = readonly [directory: string, file: string, temp: string, text: string, synced: boolean]
 
 /** Nothing when it is done, true when the directory is a symbolic link, otherwise why not. */
@@ -12,9 +13,9 @@ export type Failure = null | true | { readonly code?: string; readonly message: 
 export type Answer = readonly [slot: number, failure: Failure]
 
 /**
- * Takes arrays of jobs and gives arrays of answers, in any order. The jobs of one file are done one after the other. What has to
- * reach the disk is left to the threads of libuv, so that nothing else waits for it, and a directory is synced once for all records that have
- * got their names before; the rest is done at once.
+ * Takes arrays of jobs and gives arrays of answers, in any order, until null comes. The jobs of one file are done one after the other. To
+ * sync is left to the threads of libuv, so that nothing else waits for the disk, and a directory is synced once for all records that have got
+ * their names before; the rest is done at once.
  */
 export const code = `"use strict"
 const fs = require("node:fs")
@@ -39,6 +40,7 @@ const isLink = (directory) => {
   }
 }
 
+${Spares.code}
 let answers = []
 const post = () => {
   parentPort.postMessage(answers)
@@ -54,25 +56,27 @@ const end = ([id, , file], failed) => {
   else next()
 }
 
+/** The directories that are being synced, each with the jobs for the next time. */
+const directories = new Map()
 const sync = (directory, group) => {
-  let handle
   const next = []
-  const done = () => {
+  directories.set(directory, next)
+  const synced = spares.syncing(directory)
+  let handle
+  const done = (error) => {
     if (handle !== undefined) attempt(() => fs.closeSync(handle))
+    synced(error)
     for (const job of group) end(job, null)
     if (next.length === 0) directories.delete(directory)
     else sync(directory, next)
   }
-  directories.set(directory, next)
-  attempt(() => {
+  const failed = attempt(() => {
     handle = fs.openSync(directory, "r")
   })
-  if (handle === undefined) done()
-  else fs.fsync(handle, done)
+  if (failed === null) fs.fsync(handle, done)
+  else done(failed)
 }
 
-/** The directories that are being synced, each with the jobs for the next time. */
-const directories = new Map()
 const named = (job) => {
   const [, directory] = job
   const group = directories.get(directory)
@@ -81,31 +85,38 @@ const named = (job) => {
 }
 
 const replace = (job) => {
-  const [, , file, temp, text, synced] = job
-  const options = { flag: "wx", mode: 0o600, flush: synced }
-  const written = (error) => {
-    const isThere = error === null || error.syscall !== "open"
-    const failed = error === null ? attempt(() => fs.renameSync(temp, file)) : why(error)
-    if (failed !== null && isThere) attempt(() => fs.unlinkSync(temp))
+  const [, directory, file, temp, text, synced] = job
+  let written
+  const finish = (error) => {
+    const closed = attempt(() => fs.closeSync(written.handle))
+    const failed = error ?? closed ?? attempt(() => fs.renameSync(written.file, file))
+    if (failed !== null) spares.discard(written.file)
     if (failed === null && synced) named(job)
     else end(job, failed)
   }
-  if (synced) fs.writeFile(temp, text, options, written)
-  else written(attempt(() => fs.writeFileSync(temp, text, options)))
+  const failed = attempt(() => {
+    written = spares.write(directory, temp, text, synced)
+  })
+  if (failed !== null) end(job, failed)
+  else if (synced) written.sync(written.handle, (error) => finish(error && why(error)))
+  else finish(null)
 }
 
 const remove = (job) => {
-  const [, , file, , , synced] = job
-  if (synced) fs.unlink(file, (error) => end(job, error && why(error)))
-  else end(job, attempt(() => fs.unlinkSync(file)))
+  const [, directory, file, temp, , synced] = job
+  end(job, attempt(() => synced ? spares.leave(directory, file, temp) : fs.unlinkSync(file)))
 }
 
 parentPort.on("message", (jobs) => {
+  if (jobs === null) {
+    spares.discardAll()
+    process.exit()
+  }
   const links = new Map()
   for (const job of jobs) {
-    const [, directory, file, temp] = job
+    const [, directory, file, , text] = job
     if (!links.has(directory)) links.set(directory, isLink(directory))
-    const work = links.get(directory) ? () => end(job, true) : () => temp === "" ? remove(job) : replace(job)
+    const work = links.get(directory) ? () => end(job, true) : () => text === "" ? remove(job) : replace(job)
     const after = files.get(file)
     if (after !== undefined) after.push(work)
     else {

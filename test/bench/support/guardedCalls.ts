@@ -6,6 +6,7 @@ import { layerJournal, Transport } from "effect-cycles/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Tracer from "effect/Tracer"
 import { layerFetch } from "../../../src/client/internal/fetchClient.js"
@@ -27,6 +28,16 @@ const journalOf = ({ directory, journal }: Settings): Layer.Layer<Journal.Journa
       return journalOfNothing()
   }
 }
+
+/** A warning ends the process: what it would measure is not what it says, such as a journal that cannot be written. */
+const strict = Logger.replace(
+  Logger.defaultLogger,
+  Logger.make(({ logLevel, message }) => {
+    if (LogLevel.lessThan(logLevel, LogLevel.Warning)) return
+    console.error(message)
+    process.exit(1)
+  })
+)
 
 /** Keeps every span that ends for a batch, as an exporter does. */
 const listening = Layer.unwrapEffect(Effect.map(Effect.tracer, ({ context, span }) => {
@@ -53,7 +64,7 @@ export const layerOf = (settings: Settings): Layer.Layer<Cycles> => {
     Layer.provide([transport, journalOf(settings)]),
     Layer.orDie
   )
-  return Layer.mergeAll(live, Logger.remove(Logger.defaultLogger), tracer === 1 ? listening : Layer.empty)
+  return Layer.mergeAll(live, strict, tracer === 1 ? listening : Layer.empty)
 }
 
 const call = Effect.void.pipe(

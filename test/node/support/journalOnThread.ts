@@ -12,9 +12,8 @@ import { current, type Step } from "../../lifecycle/support/journal.js"
 const faults = `{
   const fs = require("node:fs")
   const { receiveMessageOnPort, workerData: { port, signal } } = require("node:worker_threads")
-  const { openSync, writeFileSync, closeSync, renameSync, open, write, fsync, close } = fs
+  const { openSync, writeFileSync, closeSync, renameSync, fsync, fdatasync } = fs
   const directories = new Set()
-  const files = new Set()
   const strike = (step) => {
     Atomics.store(signal, 0, 0)
     port.postMessage(step)
@@ -27,18 +26,23 @@ const faults = `{
     const error = strike(step)
     if (error !== undefined) throw error
   }
-  const over = (step, real) => (...args) => {
-    const error = strike(step)
-    if (error === undefined) return real(...args)
-    setImmediate(args[args.length - 1], error)
-  }
-  const ofTemp = (step, real) => (...args) => (files.has(args[0]) ? over(step, real) : real)(...args)
-  fs.openSync = (file, flag) => {
-    strikeNow("open directory")
-    const handle = openSync(file, flag)
-    directories.add(handle)
+  fs.openSync = (file, flag, mode) => {
+    strikeNow(flag === "r" ? "open directory" : "open")
+    const handle = openSync(file, flag, mode)
+    if (flag === "r") directories.add(handle)
     return handle
   }
+  fs.writeFileSync = (handle, data) => {
+    strikeNow("write")
+    writeFileSync(handle, data)
+  }
+  const syncing = (real) => (handle, done) => {
+    const error = strike(directories.has(handle) ? "sync directory" : "sync")
+    if (error === undefined) return real(handle, done)
+    setImmediate(done, error)
+  }
+  fs.fsync = syncing(fsync)
+  fs.fdatasync = syncing(fdatasync)
   fs.closeSync = (handle) => {
     directories.delete(handle)
     closeSync(handle)
@@ -48,33 +52,6 @@ const faults = `{
     strikeNow("rename")
     renameSync(from, to)
   }
-  fs.writeFileSync = (file, text, options) => {
-    strikeNow("open")
-    Object.assign(fs, real)
-    try {
-      writeFileSync(file, text, options)
-    } finally {
-      Object.assign(fs, faulty)
-    }
-    strikeNow("write")
-    strikeNow("close")
-  }
-  fs.open = (...args) => {
-    const done = args.pop()
-    const kept = (error, handle) => {
-      if (error === null) files.add(handle)
-      done(error, handle)
-    }
-    over("open", open)(...args, kept)
-  }
-  fs.write = ofTemp("write", write)
-  fs.fsync = (handle, done) => over(directories.has(handle) ? "sync directory" : "sync", fsync)(handle, done)
-  fs.close = (handle, done) => {
-    files.delete(handle)
-    close(handle, (error) => over("close", (done) => done(error))(done))
-  }
-  const real = { openSync, closeSync }
-  const faulty = { openSync: fs.openSync, closeSync: fs.closeSync }
 }
 `
 
