@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Journal from "effect-cycles/lifecycle/Journal"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as fc from "fast-check"
 import { spawn } from "node:child_process"
@@ -23,6 +24,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { layerFiles } from "../../src/node/internal/journalDisk.js"
 import {
@@ -72,12 +74,29 @@ const desk = Effect.flatMap(temporary, deskIn)
 
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
+/** How often the process is killed, each time at another moment. */
+const kills = Number(process.env["JOURNAL_KILLS"] ?? 2)
+
 /** The id of a record, all of whose parts are of one. */
 const recordIn = (text: string): string => {
   const record = JSON.parse(text) as { reservation_id: string; commit_body: { idempotency_key: string } }
   assert.strictEqual(record.commit_body.idempotency_key, record.reservation_id)
   return record.reservation_id
 }
+
+/** A process that puts and settles records, with what it has said so far. */
+const startChurn = Effect.fn(function*(directory: string, first = 0) {
+  const args = ["--import", "tsx", fileOf("./support/journalChurn.ts"), directory, String(first)]
+  const env = { ...process.env, TSX_TSCONFIG_PATH: fileOf("../tsconfig.json") }
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"], env })),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+  const said: Array<string> = []
+  createInterface(child.stdout).on("line", (line) => said.push(line))
+  const ended = Effect.async<void>((resume) => void child.on("close", () => resume(Effect.void)))
+  return { child, said, ended }
+})
 
 const bytesOf = (file: string) => readFileSync(file).toString("latin1")
 
@@ -293,15 +312,7 @@ describe("whoever reads a file that is written over", () => {
       onDisk(Effect.gen(function*() {
         const directory = yield* temporary
         const { own, store } = yield* deskIn(directory)
-        const child = yield* Effect.acquireRelease(
-          Effect.sync(() =>
-            spawn(process.execPath, ["--import", "tsx", fileOf("./support/journalChurn.ts"), directory], {
-              stdio: ["ignore", "inherit", "inherit"],
-              env: { ...process.env, TSX_TSCONFIG_PATH: fileOf("../tsconfig.json") }
-            })
-          ),
-          (child) => Effect.sync(() => child.kill("SIGKILL"))
-        )
+        const { child } = yield* startChurn(directory)
         let foreign = 0
         const ours = new Set<string>()
         const [, lines] = yield* logged(Effect.gen(function*() {
@@ -331,5 +342,37 @@ describe("whoever reads a file that is written over", () => {
         assert.isAbove(ours.size, 20)
       })),
     30_000
+  )
+})
+
+describe("a process that is killed", () => {
+  it.live(
+    "has kept every record that it was told is kept and has not settled, and none that is half another",
+    () =>
+      onDisk(Effect.gen(function*() {
+        const directory = yield* temporary
+        const { own, store } = yield* deskIn(directory)
+        for (let round = 0; round < kills; round++) {
+          const { child, ended, said } = yield* startChurn(directory, round * 1_000_000)
+          const enough = 2000 + Math.floor(Math.random() * 2000)
+          yield* Effect.repeat(Effect.sleep(2), { until: () => said.length >= enough || child.exitCode !== null })
+          const over = yield* Effect.fork(ended)
+          child.kill("SIGKILL")
+          yield* Fiber.join(over)
+          const [found, lines] = yield* logged(store.entries)
+          assert.deepStrictEqual(lines, [])
+          for (const { commitBody, reservationId } of found) {
+            assert.strictEqual(commitBody?.["idempotency_key"], reservationId)
+            assert.strictEqual(recordIn(readFileSync(join(own, nameOf(reservationId)), "utf8")), reservationId)
+          }
+          const of = (sign: string) => said.filter((line) => line.startsWith(sign)).map((line) => line.slice(1))
+          const settled = new Set(of("-"))
+          assert.includeMembers([...idsOf(found)], of("+").filter((id) => !settled.has(id)))
+          assert.isAtMost(found.length, 16)
+          yield* Effect.forEach(found, ({ reservationId }) => store.remove(reservationId), { concurrency: 16 })
+        }
+        assert.isAtLeast(readdirSync(own).filter((name) => name.endsWith(".tmp")).length, 1)
+      })),
+    60_000 + kills * 10_000
   )
 })
