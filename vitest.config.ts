@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -16,6 +17,9 @@ export default defineConfig({
     // A slow machine is not a wrong answer: what hangs is found all the same.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Much of it waits for clocks, sockets and processes: on two cores one worker would leave a core idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    minWorkers: 1,
     reporters: ["default", "json"],
     outputFile: { json: ".results/tests.json" },
     coverage: {

@@ -330,7 +330,7 @@ describe("run", () => {
   it("begins at a date, for what has one", () => {
     const now = "2026-03-01T00:00:00Z"
     const priced = Effect.gen(function*() {
-      yield* TestClock.adjust("1 day")
+      yield* TestClock.adjust("1 hour")
       return yield* Prices.cost("m", { input: 1_000_000 })
     }).pipe(Effect.provide(Prices.layer({
       source: "a contract",
