@@ -2,6 +2,7 @@
  * How to reach the authority: options, environment variables, and what is refused as ambiguous.
  */
 import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -174,7 +175,8 @@ export const make = (options: Options): Either.Either<CyclesConfig, InvalidInput
  * `CYCLES_CONNECT_TIMEOUT`, `CYCLES_READ_TIMEOUT`, `CYCLES_RETRY_ENABLED`, `…_MAX_ATTEMPTS`, `…_INITIAL_DELAY`,
  * `…_MULTIPLIER`, `…_MAX_DELAY`, `…_FLUSH_TIMEOUT`, `CYCLES_JOURNAL_ENABLED`, `CYCLES_JOURNAL_DIR`. Durations are milliseconds
  * or have a unit (`2s`); a bare fraction or a bare number under 100 is refused, since other clients would read seconds. Nothing
- * unparseable becomes a default; a blank variable is one that is not set.
+ * unparseable becomes a default; a blank variable is one that is not set. A `ConfigError` names the variable, what it is and what it may be;
+ * never the key.
  *
  * @since 0.1.0
  * @category config
@@ -210,8 +212,24 @@ export const config = (settings?: {
       enabled: parsed("JOURNAL_ENABLED", Environment.boolean),
       directory: text("JOURNAL_DIR")
     })
-  }).pipe(Config.nested(prefix))
+  }).pipe(
+    Config.nested(prefix),
+    Config.mapOrFail((options) =>
+      Either.mapBoth(make(options), {
+        onLeft: ({ bound, field, value }) =>
+          ConfigError.InvalidData(
+            [],
+            `${prefix}_${variableOf(field)} ${value === undefined ? "" : `is ${value}: it `}${bound}`
+          ),
+        onRight: () => options
+      })
+    )
+  )
 }
+
+/** The variable of an option, without its prefix. */
+const variableOf = (option: string): string =>
+  option === "flushTimeout" ? "RETRY_FLUSH_TIMEOUT" : option.replace(/\.|(?=[A-Z])/g, "_").toUpperCase()
 
 /** Whether the key would travel unencrypted beyond this machine. */
 export const isCleartext = ({ hostname, protocol }: URL): boolean =>

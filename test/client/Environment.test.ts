@@ -148,9 +148,39 @@ describe("environment", () => {
 
   it.effect("a key that cannot be a header is refused and not shown", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(CyclesConfig.make(yield* read({ CYCLES_API_KEY: `${secret}\n` })))
-      assert.strictEqual(error.field, "apiKey")
+      const error = yield* Effect.flip(read({ CYCLES_API_KEY: `${secret}\n` }))
+      assert.include(String(error), "\"CYCLES_API_KEY must be visible ASCII and not empty\"")
       assertHides(error)
+    }))
+
+  it.effect("what is read, but out of bounds, is refused by the name of its variable", () =>
+    Effect.gen(function*() {
+      const cases: ReadonlyArray<readonly [variables: Record<string, string>, says: string]> = [
+        [
+          { CYCLES_BASE_URL: `ftp://me:${secret}@host/?key=${secret}` },
+          "CYCLES_BASE_URL is \"host/\": it must be an http or https URL without user, query or fragment"
+        ],
+        [{ CYCLES_READ_TIMEOUT: "0" }, "CYCLES_READ_TIMEOUT is \"0\": it must be between 1 ms and 24 h"],
+        [{ CYCLES_CONNECT_TIMEOUT: "25h" }, "CYCLES_CONNECT_TIMEOUT is \"1d 1h\": it must be between 1 ms and 24 h"],
+        [{ CYCLES_RETRY_INITIAL_DELAY: "0" }, "CYCLES_RETRY_INITIAL_DELAY is \"0\": it must be between 1 ms and 24 h"],
+        [{ CYCLES_RETRY_MAX_DELAY: "0s" }, "CYCLES_RETRY_MAX_DELAY is \"0\": it must be between 1 ms and 24 h"],
+        [{ CYCLES_RETRY_MULTIPLIER: "0.5" }, "CYCLES_RETRY_MULTIPLIER is 0.5: it must be between 1 and 100"],
+        [
+          { CYCLES_RETRY_MAX_ATTEMPTS: "2.5" },
+          "CYCLES_RETRY_MAX_ATTEMPTS is 2.5: it must be an integer between 0 and 1000"
+        ],
+        [
+          { CYCLES_RETRY_FLUSH_TIMEOUT: "25h" },
+          "CYCLES_RETRY_FLUSH_TIMEOUT is \"1d 1h\": it must be between 0 ms and 24 h"
+        ]
+      ]
+      for (const [variables, says] of cases) {
+        const error = yield* Effect.flip(read(variables))
+        assert.strictEqual(String(error), `(Invalid data at CYCLES: "${says}")`)
+        assertHides(error)
+      }
+      const prefixed = yield* Effect.flip(from({ MY_APP_BASE_URL: "nowhere", MY_APP_API_KEY: secret }, "MY_APP_"))
+      assert.include(String(prefixed), "MY_APP_BASE_URL is \"nowhere\"")
     }))
 
   for (const [name, get] of durations) {
@@ -164,7 +194,7 @@ describe("environment", () => {
           "1h": 3_600_000,
           "100": 100,
           " 2 s ": 2000,
-          "0": 0
+          ...(name === "CYCLES_RETRY_FLUSH_TIMEOUT" && { "0": 0 })
         }
         for (const [text, expected] of Object.entries(texts)) {
           assert.deepStrictEqual(get(yield* read({ [name]: text })), Duration.millis(expected), text)
@@ -213,8 +243,6 @@ describe("environment", () => {
           for (const part of [name, text, "number"]) assert.include(message, part)
         }
       }
-      const error = yield* Effect.flip(CyclesConfig.make(yield* read({ CYCLES_RETRY_MAX_ATTEMPTS: "2.5" })))
-      assert.strictEqual(error.field, "retry.maxAttempts")
     }))
 
   it.effect("a refused value cannot forge a log line", () =>
