@@ -1,8 +1,8 @@
 /**
  * A cap on a whole run of an agent, in one line: on money, on steps, on time. The guards inside need not know.
  */
-import { Console, Effect, Stream } from "effect"
-import { Amount, CurrentRun, guarded, runBudget } from "effect-cycles"
+import { Console, Effect, Fiber, Stream } from "effect"
+import { Amount, CurrentRun, guarded, runBudget, type RunOptions } from "effect-cycles"
 import { Authority } from "effect-cycles/authority"
 
 const think = (cost: string) =>
@@ -21,22 +21,25 @@ const agent = Effect.gen(function*() {
     events,
     ({ _tag, limit, spent }) => Console.log(`${_tag} on ${limit}, ${spent} spent`)
   )
-  yield* Effect.fork(watch)
+  const watching = yield* Effect.forkDaemon(watch) // until the events end, with the run
   yield* Effect.yieldNow()
   const error = yield* Effect.flip(Effect.forever(think("0.25")))
   yield* Console.log(`stopped after ${yield* steps} steps: ${error._tag}, ${yield* remaining} left`)
+  return watching
 })
+
+const run = (options: RunOptions) => Effect.flatMap(Effect.provide(agent, runBudget(options)), Fiber.join)
 
 const program = Effect.gen(function*() {
   yield* Console.log("at most $1.50:")
-  yield* Effect.provide(agent, runBudget({ limit: Amount.usd("1.50") }))
+  yield* run({ limit: Amount.usd("1.50") })
 
   yield* Console.log("at most 3 steps:")
-  yield* Effect.provide(agent, runBudget({ limit: Amount.usd("1.50"), steps: 3, wallClock: "5 minutes" }))
+  yield* run({ limit: Amount.usd("1.50"), steps: 3, wallClock: "5 minutes" })
 
   // Nothing is reserved for the run itself: each guard reserves for itself, and the cap is counted here.
   yield* Console.log("at most $0.60, counted in this process:")
-  yield* Effect.provide(agent, runBudget({ limit: Amount.usd("0.60"), backing: "local" }))
+  yield* run({ limit: Amount.usd("0.60"), backing: "local" })
 })
 
 Effect.runPromise(program.pipe(

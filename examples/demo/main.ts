@@ -17,7 +17,7 @@ import { BudgetsLive, cappedTokens, capResearcher, scopes } from "./budgets.js"
 import { heading } from "./lines.js"
 import { ModelLive } from "./model.js"
 import { dollars } from "./prices.js"
-import { readPrompts } from "./prompts.js"
+import { readPrompts, usage } from "./prompts.js"
 import { report } from "./report.js"
 import { bar, note, print, progress, width } from "./screen.js"
 
@@ -80,7 +80,10 @@ const explain = (cause: Cause.Cause<unknown>) =>
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`)
   })
 
-const main = Effect.flatMap(readPrompts(process.argv.slice(2)), demo).pipe(
+const args = process.argv.slice(2)
+const asksForHelp = args.some((arg) => arg === "--help" || arg === "-h")
+
+const main = (asksForHelp ? Effect.sync(() => print(usage)) : Effect.flatMap(readPrompts(args), demo)).pipe(
   Effect.provide(NodeFileSystem.layer),
   Effect.tapErrorCause(explain)
 )

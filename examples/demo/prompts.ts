@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url"
 /** Why a file gives no questions, in one line. */
 export class BadFile extends Data.TaggedError("BadFile")<{ readonly message: string }> {}
 
+/** How the demo is called. */
+export const usage = "usage: npm run demo [-- FILE], where FILE has one question a line"
+
 const ownFile = fileURLToPath(new URL("prompts.txt", import.meta.url))
 const mostBytes = 1024 * 1024
 const longest = 10_000
@@ -34,9 +37,9 @@ export const readPrompts = (
 ): Effect.Effect<ReadonlyArray<string>, BadFile, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const [file, ...more] = args
-    if (more.length > 0) {
-      return yield* new BadFile({ message: "usage: npm run demo -- [file with one question a line]" })
-    }
+    const option = args.find((arg) => arg.startsWith("-"))
+    if (option !== undefined) return yield* new BadFile({ message: `unknown option ${option}; ${usage}` })
+    if (more.length > 0) return yield* new BadFile({ message: `more than one file; ${usage}` })
     const path = file === undefined ? ownFile : resolve(process.env.INIT_CWD ?? ".", file)
     const bad = (why: string) => new BadFile({ message: `cannot take questions from ${file || "\"\""}: ${why}` })
     if (file === "") return yield* bad("the name is empty")

@@ -52,7 +52,15 @@ layer(NodeFileSystem.layer)("the questions of the demo", (it) => {
       assert.strictEqual(yield* why(join(root, "no such file")), "there is no such file")
       assert.strictEqual(yield* why(root), "it is a directory")
       assert.strictEqual(yield* why(""), "the name is empty")
-      assert.strictEqual(yield* why("a", "b"), "npm run demo -- [file with one question a line]")
+      assert.strictEqual(yield* why("a", "b"), "npm run demo [-- FILE], where FILE has one question a line")
+    }))
+
+  it.effect("are not taken from an option", () =>
+    Effect.gen(function*() {
+      for (const args of [["--bogus"], ["-x"], [join(root, "package.json"), "--bogus"]]) {
+        const { message } = yield* Effect.flip(readPrompts(args))
+        assert.match(message, /^unknown option -(?:-bogus|x); usage: npm run demo \[-- FILE\]/)
+      }
     }))
 })
 
@@ -120,6 +128,15 @@ describe("the demo", () => {
       assert.match(output, /^\d+ allowed, (?:.*, )?8 interrupted, \d+ not asked$/m)
       assert.deepStrictEqual(verdictsIn(output), allOk)
       assert.strictEqual(code, 130)
+    }), 60_000)
+
+  it.live("says how it is called, and asks nothing", () =>
+    Effect.gen(function*() {
+      for (const args of [["--help"], ["-h"], ["/no/such/file", "--help"]]) {
+        const { code, output } = yield* runDemo(args)
+        assert.strictEqual(output, "usage: npm run demo [-- FILE], where FILE has one question a line\n")
+        assert.strictEqual(code, 0)
+      }
     }), 60_000)
 
   it.live("says in one line what is wrong with a file", () =>

@@ -1,6 +1,6 @@
-/** Runs every program of `examples` in a process of its own. Fails when one of them fails. */
+/** Runs programs of `examples`, each in a process of its own, and shows what they print: those that are named, or all. Fails when one fails. */
 import { spawn } from "node:child_process"
-import { existsSync, readdirSync } from "node:fs"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -10,7 +10,6 @@ const limitMs = 60_000
 interface Run {
   readonly ok: boolean
   readonly status: string
-  readonly output: string
 }
 
 const run = (file: string): Promise<Run> =>
@@ -18,36 +17,37 @@ const run = (file: string): Promise<Run> =>
     const child = spawn(process.execPath, ["--import", "tsx", file], {
       cwd: root,
       env: { ...process.env, TSX_TSCONFIG_PATH: join(root, "test/tsconfig.json") },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: ["ignore", "inherit", "inherit"]
     })
-    let output = ""
     let late = false
-    const keep = (chunk: Buffer) => {
-      output += chunk.toString()
-    }
-    child.stdout.on("data", keep)
-    child.stderr.on("data", keep)
     const timer = setTimeout(() => {
       late = true
       child.kill("SIGKILL")
     }, limitMs)
     child.on("close", (code, signal) => {
       clearTimeout(timer)
-      const status = late ? `stopped after ${limitMs / 1000} s` : `exit ${code ?? signal}`
-      resolve({ ok: code === 0, status, output })
+      resolve({ ok: code === 0, status: late ? `stopped after ${limitMs / 1000} s` : `exit ${code ?? signal}` })
     })
   })
 
-const folder = join(root, "examples")
-const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".ts")).sort() : []
-let failures = 0
-for (const name of files) {
-  const { ok, output, status } = await run(join("examples", name))
-  console.log(`${ok ? "ok  " : "FAIL"} examples/${name} (${status})`)
-  if (!ok) {
-    failures += 1
-    console.log(output)
-  }
+const all = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts")).sort()
+const named = process.argv.slice(2).map((name) => `${name.replace(/^.*[/\\]/, "").replace(/\.ts$/, "")}.ts`)
+const unknown = named.filter((name) => !all.includes(name))
+if (unknown.length > 0) {
+  const known = all.map((name) => name.replace(/\.ts$/, "")).join(", ")
+  console.error(`there is no example ${unknown.join(", ")}; the examples are: ${known}`)
+  process.exit(2)
 }
-console.log(`${files.length} examples, ${failures} failed`)
-if (files.length === 0 || failures > 0) process.exitCode = 1
+const failed: Array<string> = []
+const files = named.length > 0 ? named : all
+for (const name of files) {
+  console.log(`== examples/${name}`)
+  const { ok, status } = await run(join("examples", name))
+  if (!ok) {
+    failed.push(name)
+    console.log(`FAIL examples/${name} (${status})`)
+  }
+  console.log()
+}
+console.log(`${files.length} run, ${failed.length} failed${failed.map((name) => ` ${name}`).join()}`)
+if (failed.length > 0) process.exitCode = 1
