@@ -64,7 +64,13 @@ export const parse = (scope: string): Either.Either<string, InvalidInput> => {
     const colon = segment.indexOf(":")
     const level = levels.findIndex((name) => name === segment.slice(0, colon))
     if (level <= previous || (previous === -1 && level !== 0) || !grammar.test(segment.slice(colon + 1))) {
-      return Either.left(invalidInput("scope", "must be like tenant:acme/agent:x, with levels in their order", scope))
+      return Either.left(
+        invalidInput(
+          "scope",
+          `must be like tenant:acme/agent:x, with levels in this order: ${levels.join(", ")}`,
+          scope
+        )
+      )
     }
     previous = level
   }

@@ -35,7 +35,10 @@ export const run = (
   const command = commands.find((command) => command.name === name)
   if (command === undefined) {
     const known = commands.map(({ name }) => name).join(", ")
-    return Effect.fail(usage(`there is no command ${JSON.stringify(name)}, but: ${known}`))
+    const what = name.startsWith("-") ? "option" : "command"
+    return Effect.fail(
+      usage(`there is no ${what} ${JSON.stringify(name)}; the commands are: ${known} (effect-cycles --help says more)`)
+    )
   }
   return rest.some(asksForHelp)
     ? Console.log(command.help)

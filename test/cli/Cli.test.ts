@@ -39,10 +39,13 @@ describe("the command line", () => {
       }))
   }
 
-  it.effect("refuses a command that there is not", () =>
-    Effect.map(tell(["serve"]), ({ code, message }) => {
-      assert.deepStrictEqual([code, message], [2, "there is no command \"serve\", but: dev"])
-    }))
+  for (const [name, what] of [["serve", "command"], ["--verbose", "option"]] as const) {
+    it.effect(`refuses ${name} before a command`, () =>
+      Effect.map(tell([name]), ({ code, message }) => {
+        const says = `there is no ${what} "${name}"; the commands are: dev (effect-cycles --help says more)`
+        assert.deepStrictEqual([code, message], [2, says])
+      }))
+  }
 
   it.live("says it once, on the error output", () =>
     Effect.map(run(["dev", "--prot", "1"]), (ended) => {

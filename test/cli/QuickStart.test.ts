@@ -159,6 +159,8 @@ describe("the quick start", { timeout: 60_000 }, () => {
         assert.match(stderr, /^effect-cycles: the data in [^\n]+ cannot be used: [^\n]+\n$/)
         assert.include(stderr, path)
       }
+      const { stderr } = yield* run(["dev", "--port", "0", "--admin-port", "0", "--data", broken[1] ?? ""])
+      assert.match(stderr, /cannot be used: is there, but is no directory\n$/)
       assert.strictEqual(readFileSync(database, "utf8"), "this is no ledger")
     }))
 })

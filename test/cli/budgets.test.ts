@@ -9,6 +9,9 @@ const meant = (text: string) =>
     onRight: ({ allocated, scope }) => `${scope} ${allocated.amount} ${allocated.unit}`
   })
 
+const scopeBound = "the scope must be like tenant:acme/agent:x, with levels in this order: " +
+  "tenant, workspace, app, workflow, agent, toolset"
+
 describe("--budget", () => {
   it("says a scope, an amount and its unit", () => {
     for (
@@ -50,8 +53,8 @@ describe("--budget", () => {
           "tenant:acme=9223372036854775808points",
           "the amount of points must be between 0 and 9223372036854775807 RISK_POINTS"
         ],
-        ["acme=10usd", "the scope must be like tenant:acme/agent:x, with levels in their order"],
-        ["agent:x/tenant:acme=10usd", "the scope must be like tenant:acme/agent:x, with levels in their order"],
+        ["acme=10usd", scopeBound],
+        ["agent:x/tenant:acme=10usd", scopeBound],
         ["10usd", "must be SCOPE=AMOUNT, such as tenant:acme=10usd or tenant:acme/agent:x=50000tokens"],
         ["tenant:a=1usd=2", "must be SCOPE=AMOUNT, such as tenant:acme=10usd or tenant:acme/agent:x=50000tokens"]
       ] as const

@@ -11,7 +11,9 @@ import { type Failure, failure } from "./failure.js"
 
 /** What went wrong with the data, in one line. */
 export const explain = (directory: string | undefined, { detail, file }: LedgerStoreError): Failure =>
-  failure(`the data in ${directory} cannot be used: ${file === undefined ? "" : `${file}: `}${detail}`)
+  failure(
+    `the data in ${directory} cannot be used: ${file === undefined || file === directory ? "" : `${file}: `}${detail}`
+  )
 
 /** A store, and the scopes that have a budget in it. */
 export interface Found {

@@ -21,8 +21,15 @@ export interface Folder {
 
 const loose = 0o077
 
-export const unwritable = (file: string) => ({ message }: PlatformError): StoreError =>
-  storeError("unwritable", sanitize(message), file)
+/** What the system means by a reason, for whoever named the directory. */
+const meanings: Readonly<Record<string, string>> = {
+  AlreadyExists: "is there, but is no directory",
+  BadResource: "is below something that is no directory",
+  PermissionDenied: "this user has no permission to write it"
+}
+
+export const unwritable = (file: string) => (error: PlatformError): StoreError =>
+  storeError("unwritable", (error._tag === "SystemError" && meanings[error.reason]) || sanitize(error.message), file)
 
 /** Whether the system gives this reason. */
 export const because = (reason: string) => (error: PlatformError): boolean =>
