@@ -157,8 +157,7 @@ export const guardedBy = <A, E, R, E2, R2>(
  * @example
  * ```ts
  * import { Amount, guarded } from "effect-cycles"
- * import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+ * import * as Effect from "effect/Effect"
  *
  * const answer = Effect.succeed({ text: "42", cost: Amount.usd("0.0021") }).pipe(
  *   guarded({

@@ -48,7 +48,22 @@ const problems = (): ReadonlyArray<string> => {
   })
 }
 
+/** A line without a star ends up in the code of an editor's hover as it is: the example would compile all the same. */
+const strays = (): ReadonlyArray<string> =>
+  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts")).flatMap((
+    file
+  ) =>
+    Array.from(readFileSync(join(root, "src", file), "utf8").matchAll(/^ *\/\*\*\n(.*?)\*\/$/gms)).flatMap(
+      ({ 1: lines = "" }) =>
+        lines.split("\n").slice(0, -1).filter((line) => !/^ *\*/.test(line)).map((line) => `${file}: ${line}`)
+    )
+  )
+
 describe("examples in docstrings", () => {
+  it("have a star before every line", () => {
+    assert.deepStrictEqual(strays(), [])
+  })
+
   it("compile", () => {
     assert.isAbove(examples.size, 10)
     assert.deepStrictEqual(problems(), [])
