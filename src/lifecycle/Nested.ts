@@ -38,7 +38,7 @@ export class AllocationExceeded
   })
 {
   override get message(): string {
-    return `${this.requested} was asked for, but ${this.available} is left in ${this.reservationId}`
+    return `${this.requested} was asked for, but ${this.available} is left of the hold ${this.reservationId}`
   }
 }
 
