@@ -95,8 +95,9 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
       if (text !== undefined) onAnswer({ status, header, rttMs, text: status < 400 ? text : without(key, text) })
       else onFailure(Cause.fail(tooLarge(operation, { status, header, rttMs, text: "" }, maxResponseBytes)))
     }
+    /** A defect of the platform's client, or an interrupt that is not ours, proves as little as its failure. */
     const failed = (cause: Cause.Cause<unknown>): void => {
-      if (ends()) onFailure(Cause.map(cause, (cause) => transport(operation, host, cause)))
+      if (ends()) onFailure(Cause.fail(transport(operation, host, Cause.squash(cause))))
     }
     const stop = timer(caller, () => {
       if (!ends()) return
