@@ -115,7 +115,12 @@ const settingsOf = (cycles: Extender, ttl: Duration.Duration, maxLifetime: Durat
  */
 export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const events = yield* Effect.acquireRelease(PubSub.sliding<LeaseEvent>(256), PubSub.shutdown)
+    // A lease may still be extended by hand when the layer has ended: then nobody listens any more.
+    let over = false
+    const events = yield* Effect.acquireRelease(PubSub.sliding<LeaseEvent>(256), (events) => {
+      over = true
+      return PubSub.shutdown(events)
+    })
     const beats = yield* FiberSet.make<void>()
     const fork = ({ caller, context }: KeptLease, effect: Effect.Effect<void>) => {
       const fiber = startLike(caller, effect, context)
@@ -123,7 +128,7 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
       return fiber
     }
     const wheel = yield* Wheel.make<KeptLease>(yield* Effect.clock, (entry) => keeper.due(entry))
-    const emit = (event: LeaseEvent) => Effect.zipRight(PubSub.publish(events, event), log(event))
+    const emit = (event: LeaseEvent) => over ? log(event) : Effect.zipRight(PubSub.publish(events, event), log(event))
     const keeper = makeKeeper(cycles, wheel, emit, fork)
     const warned = new Set<number>()
     /** The last ones: of ten thousand leases, nearly all have the same. */
