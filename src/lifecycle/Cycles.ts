@@ -17,6 +17,7 @@ import type { Balance, BalanceFilter } from "../protocol/Balance.js"
 import type { BalancesError, ListError } from "../protocol/CyclesError.js"
 import type { InvalidInput } from "../protocol/InvalidInput.js"
 import type { ReservationFilter, ReservationSummary } from "../protocol/ReservationQuery.js"
+import * as Records from "./internal/records.js"
 import * as Journal from "./Journal.js"
 import * as Lease from "./Lease.js"
 import * as Notices from "./Notices.js"
@@ -46,8 +47,9 @@ const make = (
       Journal.Journal,
       ({ open }) => open({ baseUrl, tenant: subject.tenant, apiKey })
     )
+    const records = yield* Records.make(store)
     const settler = yield* Settler.make(config)
-    const settlements = yield* Settlements.make(client, config, settler, store)
+    const settlements = yield* Settlements.make(client, config, settler, records)
     const leases = yield* Lease.make({ ...client, config })
     return { ...client, config, settler, settlements, leases, notices: yield* Notices.make }
   })

@@ -19,10 +19,12 @@ import { type CommitError, type EventError, isRetryable, type ReleaseError } fro
 import * as Idempotency from "../protocol/Idempotency.js"
 import type { CommitRequest, ReservationId } from "../protocol/Reservation.js"
 import { backoff, retryAfter } from "./internal/backoff.js"
+import { Busy } from "./internal/busy.js"
 import { courier, type Done } from "./internal/courier.js"
 import { logs } from "./internal/held.js"
 import { Outcome } from "./internal/outcome.js"
 import { actualOf, commitment, type Spender } from "./internal/record.js"
+import type { Records } from "./internal/records.js"
 import { replay } from "./internal/replay.js"
 import type { Entry, Store } from "./Journal.js"
 import { type ActualSource, Settlement, type Spend } from "./Settlement.js"
@@ -102,7 +104,7 @@ export const make = (
   client: Client,
   config: CyclesConfig,
   settler: Settler,
-  store: Store
+  records: Records
 ): Effect.Effect<Settlements, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { enabled, initialDelay, maxAttempts } = config.retry
@@ -113,7 +115,7 @@ export const make = (
       return PubSub.shutdown(events)
     })
     const permits = yield* Effect.makeSemaphore(32)
-    const busy = new Set<string>()
+    const busy = new Busy()
 
     /** Only where a slow reader is in the way does it take a step. */
     const publish = (settlement: Settlement) =>
@@ -130,7 +132,9 @@ export const make = (
       const settlement = Effect.succeed(settlementOf(about, done))
       if (done._tag === "Recorded") return settlement
       const message = done._tag === "Kept"
-        ? "Spend could not be recorded yet: it stays in the journal"
+        ? records.waitsHere(about.reservationId)
+          ? "Spend could not be recorded yet, and the journal does not take it: it stays in memory, as long as this program"
+          : "Spend could not be recorded yet: it stays in the journal"
         : "The authority refused to record spend: it is a dead letter"
       return Effect.zipRight(warn(message, about.reservationId, done.error, about.actual), settlement)
     }
@@ -158,7 +162,7 @@ export const make = (
               (settlement) => stays(settlement, final)
             )
           ),
-          Effect.ensuring(Effect.sync(() => busy.delete(about.reservationId))),
+          Effect.ensuring(Effect.sync(() => busy.end(about.reservationId))),
           Effect.catchAllCause(() => Effect.void),
           Effect.asVoid
         )
@@ -167,11 +171,11 @@ export const make = (
     /** To be called in an uninterruptible region. */
     const settle = (entry: Entry, about: About, final: Outcome<Settlement>, known?: CommitRequest) =>
       Effect.suspend(() => {
-        const { attempt, keep } = courier(client, store, entry, known)
+        const { attempt, keep } = courier(client, records, entry, known)
         // A sweep leaves the record alone until this attempt, and those that follow it in the background, are over.
-        busy.add(about.reservationId)
+        busy.begin(about.reservationId)
         const ends = (done: Done) => {
-          busy.delete(about.reservationId)
+          busy.end(about.reservationId)
           return done._tag === "Recorded"
             ? stays(settlementOf(about, done), final)
             : Effect.flatMap(tell(about, done), (settlement) => stays(settlement, final))
@@ -180,7 +184,8 @@ export const make = (
           onFailure: (cause): Effect.Effect<Settlement> => {
             const failure = Cause.failureOrCause(cause)
             if (Either.isRight(failure)) {
-              busy.delete(about.reservationId)
+              busy.end(about.reservationId)
+              final.set(Exit.failCause(failure.right))
               return Effect.failCause(failure.right)
             }
             const kept: Done = { _tag: "Kept", error: failure.left }
@@ -255,7 +260,7 @@ export const make = (
 
     /** Once more, what an earlier program or an earlier sweep left. */
     const again = (entry: Entry): Effect.Effect<Settlement> => {
-      const { attempt } = courier(client, store, entry)
+      const { attempt } = courier(client, records, entry)
       const actual = Option.getOrElse(actualOf(entry), () => Amount.zero("USD_MICROCENTS"))
       const about = { reservationId: entry.reservationId, actual, source: "actual" } as const
       return attempt(false).pipe(
@@ -265,19 +270,26 @@ export const make = (
       )
     }
 
-    if (enabled) yield* replay(store, busy, (entry) => permits.withPermits(1)(again(entry)))
+    if (enabled) yield* replay(records, busy, (entry) => permits.withPermits(1)(again(entry)))
 
     return {
       commit,
       record,
       release,
       events: Stream.fromPubSub(events),
-      deadLetters: store.deadLetters,
+      deadLetters: records.deadLetters,
       replayDeadLetter: (id) =>
-        Effect.flatMap(Effect.either(store.revive(id)), (revived) =>
-          revived._tag === "Right" && Option.isSome(revived.right)
-            ? Effect.asSome(again(revived.right.value))
-            : Effect.succeed(Option.none<Settlement>())),
-      health: store.health
+        busy.alone(
+          id,
+          Effect.flatMap(
+            records.revive(id),
+            Option.match({
+              onNone: () => Effect.succeedNone,
+              onSome: (entry) => Effect.asSome(again(entry))
+            })
+          ),
+          Option.none()
+        ),
+      health: records.health
     }
   })

@@ -438,6 +438,16 @@ describe("the end of the layer", () => {
       assert.deepInclude(yield* inside(ledger()), { spent: 2n, reserved: 0n })
     }))
 
+  it.effect("a handle that is left over can still be extended, and settled", () =>
+    Effect.gen(function*() {
+      const { run: inside, scope } = yield* run(() => undefined)
+      const reservation = yield* inside(Scope.extend(reserve({ estimate }), yield* Scope.make()))
+      yield* Scope.close(scope, Exit.void)
+      yield* reservation.extend("10 seconds")
+      assert.strictEqual((yield* reservation.commit(Amount.tokens(3)))._tag, "Committed")
+      assert.deepInclude(yield* inside(ledger()), { spent: 3n, reserved: 0n })
+    }))
+
   it.effect("flush says whether anything is left", () =>
     Effect.gen(function*() {
       const { final } = yield* spend37
@@ -453,4 +463,42 @@ describe("the end of the layer", () => {
         instead: { status: 429, body: json("LIMIT_EXCEEDED"), headers: { "retry-after": "600" } }
       }))
     }))))
+})
+
+describe("a defect of the platform's client proves nothing", () => {
+  const bug = (operation: Call["operation"], times = 1) =>
+    only(operation, (n) => {
+      if (n <= times) throw new Error("bug")
+      return undefined
+    })
+
+  it.effect("a commit goes on with the same key", () => {
+    const calls: Array<Call> = []
+    return Effect.gen(function*() {
+      const { final, first } = yield* spend37
+      assert.deepInclude(first, { _tag: "Pending" })
+      const fiber = yield* Effect.fork(final)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Committed")
+      assert.deepInclude(yield* ledger(), { spent: 37n, reserved: 0n })
+      assert.strictEqual(keysOf(calls, "commit").size, 1)
+    }).pipe(Effect.provide(embedded({ calls, script: bug("commit", 3) })))
+  })
+
+  it.effect("a release goes on", () =>
+    Effect.gen(function*() {
+      yield* hold
+      yield* TestClock.adjust("20 seconds")
+      assert.deepInclude(yield* ledger(), { released: 1, active: 0 })
+    }).pipe(Effect.provide(embedded({ script: bug("release") }))))
+
+  it.effect("a reservation is tried once more, and looked for", () => {
+    const calls: Array<Call> = []
+    return Effect.gen(function*() {
+      assert.strictEqual((yield* Effect.flip(hold))._tag, "Transport")
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(calls.slice(0, 3).map(({ operation }) => operation), ["create", "create", "list"])
+      assert.strictEqual(keysOf(calls, "create").size, 1)
+    }).pipe(Effect.provide(embedded({ calls, script: bug("create", 2) })))
+  })
 })

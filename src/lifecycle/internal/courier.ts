@@ -8,10 +8,10 @@ import * as Option from "effect/Option"
 import type { Client } from "../../client/Client.js"
 import type { CommitError, EventError } from "../../protocol/CyclesError.js"
 import type { CommitRequest } from "../../protocol/Reservation.js"
-import type { Entry, JournalError, Store } from "../Journal.js"
+import type { Entry } from "../Journal.js"
 import { next } from "../SettlementPlan.js"
-import { logs } from "./held.js"
 import { type Recorded, send } from "./record.js"
+import type { Records } from "./records.js"
 
 /** Where an attempt leaves an entry. */
 export type Done =
@@ -26,29 +26,20 @@ const deadLetterOf = (error: CommitError | EventError, atMs: number) => ({
   atMs
 })
 
-/** A journal that fails stops no attempt. It says by itself when it cannot be written; the rest is said here. */
-const journaled = (entry: Entry, write: Effect.Effect<void, JournalError>): Effect.Effect<void> =>
-  Effect.catchAll(write, ({ detail, reason }) =>
-    reason === "unwritable" || reason === "symlink"
-      ? Effect.void
-      : Effect.logWarning("The journal did not keep spend: it is sent, but does not survive a crash").pipe(
-        Effect.annotateLogs({ ...logs, reservation: entry.reservationId, reason, detail })
-      ))
-
 /**
  * An entry on its way: each attempt leaves it recorded, kept, dead, or fails with an error that leaves it open. `known` is the request of
  * an entry that this process has just made.
  */
-export const courier = (client: Client, store: Store, first: Entry, known?: CommitRequest) => {
+export const courier = (client: Client, records: Records, first: Entry, known?: CommitRequest) => {
   let entry = first
   const keep = (next: Entry) => {
     entry = next
-    return journaled(entry, store.put(next))
+    return records.keep(next)
   }
   const attempt = (isFirst: boolean): Effect.Effect<Done, CommitError | EventError> =>
     Effect.suspend(() => send(client, entry, known)).pipe(
       Effect.flatMap((recorded) =>
-        Effect.as(journaled(entry, store.remove(entry.reservationId)), { _tag: "Recorded", recorded } as const)
+        Effect.as(records.forget(entry.reservationId), { _tag: "Recorded", recorded } as const)
       ),
       Effect.catchAll((error) => after(isFirst, error))
     )
@@ -71,7 +62,7 @@ export const courier = (client: Client, store: Store, first: Entry, known?: Comm
         case "DeadLetter":
           return entry.mode === "commit" && entry.onRejected === "event"
             ? toEvent(isFirst)
-            : Effect.as(journaled(entry, store.deadLetter(entry, deadLetterOf(error, now))), { _tag: "Dead", error })
+            : Effect.as(records.bury(entry, deadLetterOf(error, now)), { _tag: "Dead", error })
       }
     })
   return { attempt, keep }
