@@ -11,6 +11,8 @@ import * as LedgerStoreSql from "./node/LedgerStoreSql.js"
 import type { InvalidInput } from "./protocol/InvalidInput.js"
 
 /**
+ * Where the ledger and the journal are, the budgets to begin with, and the options of the client.
+ *
  * @since 0.1.0
  * @category config
  */

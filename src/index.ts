@@ -39,7 +39,15 @@ export { Cycles, CyclesLive, type Service as CyclesService } from "./lifecycle/C
 export * as Journal from "./lifecycle/Journal.js"
 export { type Lease, LeaseEvent, LeaseLost, type LeasePolicy } from "./lifecycle/Lease.js"
 export type { Disposition, StopReason } from "./lifecycle/LeasePlan.js"
-export { AllocationExceeded, type Nested, type NestedError, NestedForbidden, RunExhausted } from "./lifecycle/Nested.js"
+export {
+  type Allocation,
+  AllocationExceeded,
+  AllocationTypeId,
+  type Nested,
+  type NestedError,
+  NestedForbidden,
+  RunExhausted
+} from "./lifecycle/Nested.js"
 export { type EventOptions, recordEvent } from "./lifecycle/recordEvent.js"
 export { type CommitOptions, type Cost, type Reservation, reserve, type ReserveError } from "./lifecycle/Reservation.js"
 export type { ActionInput, ReserveOptions, Resolvable, SubjectInput } from "./lifecycle/ReserveOptions.js"
@@ -48,7 +56,7 @@ export { UsageError } from "./lifecycle/UsageError.js"
 export { Action } from "./protocol/Action.js"
 export { Amount, type Rounding, SignedAmount, Unit } from "./protocol/Amount.js"
 export { CyclesApi } from "./protocol/Api.js"
-export { Balance, BalanceFilter } from "./protocol/Balance.js"
+export { Balance, BalanceFilter, BalancePage } from "./protocol/Balance.js"
 export * as Caps from "./protocol/Caps.js"
 export * as CyclesError from "./protocol/CyclesError.js"
 export * as Decision from "./protocol/Decision.js"
@@ -60,7 +68,12 @@ export * as Json from "./protocol/Json.js"
 export type { Meta } from "./protocol/Meta.js"
 export { Metrics } from "./protocol/Metrics.js"
 export * as Wire from "./protocol/Reservation.js"
-export { ReservationDetail, ReservationFilter, ReservationSummary } from "./protocol/ReservationQuery.js"
+export {
+  ReservationDetail,
+  ReservationFilter,
+  ReservationPage,
+  ReservationSummary
+} from "./protocol/ReservationQuery.js"
 export { Subject } from "./protocol/Subject.js"
 export * as Telemetry from "./protocol/Telemetry.js"
 export * as Estimate from "./usage/Estimate.js"

@@ -60,6 +60,8 @@ export const layer = ({ faults, ...options }: Options): Layer.Layer<TestServices
   Layer.merge(layerVia(options, Traffic.layer(faults)), ProviderCalls.layer)
 
 /**
+ * What a test begins with: budgets, faults, and the instant of its clock.
+ *
  * @since 0.1.0
  * @category config
  */

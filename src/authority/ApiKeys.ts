@@ -27,11 +27,14 @@ export interface ApiKeyOptions extends Partial<Pick<ApiKey, "description" | "sco
 }
 
 /**
+ * A key that was made, and its secret, which is told here and never again.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface MadeKey {
   readonly key: ApiKey
+  /** What callers show. */
   readonly secret: Redacted.Redacted
 }
 

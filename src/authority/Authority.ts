@@ -91,6 +91,8 @@ export interface Service {
 }
 
 /**
+ * The embedded authority. Its `Service` is for operators: it sees and changes budgets, keys and tenants; `httpApp` and clients ask it.
+ *
  * @since 0.1.0
  * @category tags
  */

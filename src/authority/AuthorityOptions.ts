@@ -21,17 +21,27 @@ import type { Settings } from "./State.js"
  * @category config
  */
 export interface BudgetOptions {
+  /** Levels in the order tenant, workspace, app, workflow, agent, toolset; the first is a tenant. */
   readonly scope: string
+  /** The size of the budget. Its unit is that of every other amount here. */
   readonly allocated: Amount
+  /** How far commits may go into debt, where their overage policy lets them. */
   readonly overdraftLimit?: Amount | undefined
+  /** What a reservation on it is allowed with. */
   readonly caps?: Caps | undefined
+  /** `FROZEN` and `CLOSED` take no reservation. */
   readonly status?: BudgetStatus | undefined
+  /** What was spent of it before. */
   readonly spent?: Amount | undefined
+  /** What was spent beyond it before. */
   readonly debt?: Amount | undefined
+  /** Whether reservations are refused until somebody adds funds. */
   readonly isOverLimit?: boolean | undefined
 }
 
 /**
+ * What an authority begins with, and how it works. Every option may be absent.
+ *
  * @since 0.1.0
  * @category config
  */

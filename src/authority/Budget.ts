@@ -199,16 +199,22 @@ export interface BudgetView {
   readonly unit: Unit
   readonly status: BudgetStatus
   readonly allocated: Amount
+  /** `allocated - spent - reserved - debt`; below zero in debt. */
   readonly remaining: SignedAmount
+  /** What is held by reservations. */
   readonly reserved: Amount
   readonly spent: Amount
+  /** What was spent beyond the budget. */
   readonly debt: Amount
   readonly overdraftLimit: Amount
+  /** Whether reservations are refused until somebody adds funds. */
   readonly isOverLimit: boolean
   readonly caps: Option.Option<Caps>
 }
 
 /**
+ * A budget with its figures as amounts.
+ *
  * @since 0.1.0
  * @category getters
  */

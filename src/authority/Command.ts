@@ -38,6 +38,8 @@ export const adminStatusOf = {
 } as const
 
 /**
+ * The codes of the protocol, and those of the administrator's plane.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -74,6 +76,8 @@ export interface Origin {
 }
 
 /**
+ * A refusal of its parts.
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -44,6 +44,8 @@ export interface RetiredKey {
 }
 
 /**
+ * Who signs.
+ *
  * @since 0.1.0
  * @category config
  */

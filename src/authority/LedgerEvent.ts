@@ -108,6 +108,8 @@ export interface TenantClosed extends At {
 }
 
 /**
+ * What happened in the ledger, as `observe` tells it.
+ *
  * @since 0.1.0
  * @category models
  */

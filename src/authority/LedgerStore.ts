@@ -56,6 +56,8 @@ export interface Service {
 }
 
 /**
+ * Where the ledger of an authority is kept.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -70,6 +72,8 @@ export class LedgerStore extends Context.Tag("effect-cycles/authority/LedgerStor
 export const memory: Service = { keeps: false, load: Effect.succeed(noRows), append: () => Effect.void }
 
 /**
+ * A ledger that ends with the authority.
+ *
  * @since 0.1.0
  * @category layers
  */

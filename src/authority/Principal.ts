@@ -35,6 +35,8 @@ export const permissions = [
 ] as const
 
 /**
+ * What a key may be allowed to do.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -54,6 +54,8 @@ export interface Rows {
 }
 
 /**
+ * A ledger with nothing in it.
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -99,7 +99,12 @@ export interface Paths {
 
 const placeOf = (scopes: ReadonlyArray<string>): Place => ({ scopes, below: [] })
 
-/** @since 0.1.0 */
+/**
+ * No scopes yet.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const paths = (): Paths => ({ root: placeOf([]), size: 0 })
 
 const maxPlaces = 10_000

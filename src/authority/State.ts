@@ -80,6 +80,8 @@ const day = 24 * hour
 export const lifetimes = { advice: day, reserve: day, event: 7 * day, fund: day, ended: 30 * day } as const
 
 /**
+ * A ledger with nothing in it.
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -50,6 +50,8 @@ const variables = Config.all({
 })
 
 /**
+ * The command. `terminal`: whether a person sees the output.
+ *
  * @since 0.1.0
  * @category constructors
  */

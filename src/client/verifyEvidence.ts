@@ -46,6 +46,8 @@ export const EvidenceVerdict = Data.taggedEnum<EvidenceVerdict>()
 const { Authentic, BindingOnly, SignatureInvalid, SignerAuthorityFailed, SignerResolutionFailed } = EvidenceVerdict
 
 /**
+ * What is known of the authority beforehand. The less is said, the weaker the best verdict.
+ *
  * @since 0.1.0
  * @category config
  */

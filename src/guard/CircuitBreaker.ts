@@ -25,6 +25,8 @@ export class CircuitOpen extends Schema.TaggedError<CircuitOpen>("effect-cycles/
 }
 
 /**
+ * When a breaker opens, and how it closes again.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -38,6 +40,8 @@ export interface CircuitOptions {
 }
 
 /**
+ * `closed`: every call asks. `open`: none does, for the cooldown. `halfOpen`: after it, `probes` at a time do.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -86,6 +86,8 @@ export interface Rung<E = never, R = never>
 {}
 
 /**
+ * Goes down the rungs, one after another, while the budget says no. Made by `degrade`.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -95,6 +97,8 @@ export interface Degrade<E = never, R = never> {
 }
 
 /**
+ * When the same attempt is made again.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -110,6 +114,8 @@ export interface RetryOptions<R = never> {
 }
 
 /**
+ * Waits, and makes the same attempt again. Made by `retry`.
+ *
  * @since 0.1.0
  * @category models
  */

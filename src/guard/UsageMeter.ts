@@ -18,6 +18,8 @@ export { type Meter, type Metering, Reading } from "./Meter.js"
 export type Weigh<A> = (element: A) => Amount | undefined
 
 /**
+ * How a meter knows that the usage is complete.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -155,6 +157,8 @@ export const final = <A>(weigh: Weigh<A>): Meter<A> =>
   })
 
 /**
+ * A meter of usage that has a price.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -33,6 +33,8 @@ export class CurrentRung extends Context.Tag("effect-cycles/guard/degradePlan/Cu
 }
 
 /**
+ * One attempt of a plan: what it uses, how much to hold for it, and what for.
+ *
  * @since 0.1.0
  * @category models
  */

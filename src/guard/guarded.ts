@@ -30,6 +30,8 @@ export type Actual<A, E = unknown, R = never> =
   | Effect.Effect<Amount | undefined, E, R>
 
 /**
+ * How to guard an effect: what to hold and for whom, what it used, and what follows a denial, an outage or a lost lease.
+ *
  * @since 0.1.0
  * @category models
  */

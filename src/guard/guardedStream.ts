@@ -56,6 +56,8 @@ export interface DrainOptions {
 }
 
 /**
+ * How to guard a stream: as an effect, with a meter that reads the usage off the elements, and a policy for early ends.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import * as Take from "effect/Take"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import { Cycles } from "../lifecycle/Cycles.js"
-import { Allocation, type Gate, type Role } from "../lifecycle/internal/allocation.js"
+import { Allocation, allocationOf, type Gate, type Role } from "../lifecycle/internal/allocation.js"
 import type { Open } from "../lifecycle/internal/handle.js"
 import { localId, unheld, unleased } from "../lifecycle/internal/local.js"
 import { openPart } from "../lifecycle/internal/part.js"
@@ -24,6 +24,8 @@ import { Amount } from "../protocol/Amount.js"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 
 /**
+ * The bounds of a run, and what its own reservation says: the options of `reserve`, with `limit` as the estimate.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -57,6 +59,8 @@ export type RunEvent = Data.TaggedEnum<{
 }>
 
 /**
+ * What bounds a run: what it spends, how many reservations it makes, how long it makes them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -71,6 +75,8 @@ export type RunLimit = "amount" | "steps" | "wallClock"
 export const RunEvent = Data.taggedEnum<RunEvent>()
 
 /**
+ * How a run stands.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -204,9 +210,8 @@ const openLocal = Effect.fnUntraced(
 /** To be called in an uninterruptible region, with its `restore`. */
 const begin = Effect.fnUntraced(
   function*<E, R>(options: RunOptions<E, R>, restore: Restore) {
-    const outer = (yield* Effect.serviceOption(CurrentReservation)).pipe((outer) =>
-      outer._tag === "Some" ? outer.value.allocation : undefined
-    )
+    const around = yield* Effect.serviceOption(CurrentReservation)
+    const outer = around._tag === "Some" ? allocationOf(around.value) : undefined
     const { end, gate, onChange, run } = yield* Effect.flatMap(
       boundsOf(options as RunOptions<never, unknown>),
       (bounds) => watch(bounds, outer?.gate)
@@ -216,7 +221,7 @@ const begin = Effect.fnUntraced(
       : acquireOpen(reserveOptionsOf(options), restore, undefined, { kind: "backed", gate, onChange })
     const open = yield* obtain
     yield* Effect.addFinalizer(() => Effect.zipRight(open.fail("run_ended"), end))
-    return Context.make(CurrentRun, run(open.reservation.allocation)).pipe(
+    return Context.make(CurrentRun, run(allocationOf(open.reservation))).pipe(
       Context.add(CurrentReservation, open.reservation)
     )
   }

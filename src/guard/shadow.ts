@@ -13,6 +13,8 @@ import { watchBy } from "./internal/watching.js"
 import type { ShadowReport } from "./ShadowReport.js"
 
 /**
+ * What a guard would have asked for, and who hears what it would have been answered.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -29,6 +31,8 @@ export interface WatchOptions<E = never, R = never>
 }
 
 /**
+ * How to watch an effect.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -37,6 +41,8 @@ export interface ShadowOptions<A, E = never, R = never>
 {}
 
 /**
+ * How to watch a stream.
+ *
  * @since 0.1.0
  * @category models
  */

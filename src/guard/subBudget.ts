@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import { Cycles } from "../lifecycle/Cycles.js"
-import type { Kind } from "../lifecycle/internal/allocation.js"
+import { allocationOf, type Kind } from "../lifecycle/internal/allocation.js"
 import { openPart } from "../lifecycle/internal/part.js"
 import { draw } from "../lifecycle/internal/place.js"
 import type { AllocationExceeded } from "../lifecycle/Nested.js"
@@ -17,7 +17,9 @@ const kindOf = (outer: Kind): Kind => outer === "guard" || outer === "backed" ? 
 
 const open = Effect.fnUntraced(function*(amount: Amount) {
   const cycles = yield* Cycles
-  const { action, allocation: outer, subject } = yield* CurrentReservation
+  const current = yield* CurrentReservation
+  const { action, subject } = current
+  const outer = allocationOf(current)
   const kind = kindOf(outer.kind)
   const allocation = yield* draw(outer, amount, { kind })
   const part = yield* openPart(

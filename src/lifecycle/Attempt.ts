@@ -46,6 +46,8 @@ export class AttemptInProgress
 }
 
 /**
+ * Why a reservation with an idempotency key of the caller's own is not made: another attempt has it, or has been charged.
+ *
  * @since 0.1.0
  * @category errors
  */

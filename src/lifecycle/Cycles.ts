@@ -25,14 +25,21 @@ import * as Settlements from "./Settlements.js"
 import * as Settler from "./Settler.js"
 
 /**
+ * The operations of the protocol, each one HTTP exchange, and what goes on beside them: settlements and leases.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Service extends Client.Detachable {
+  /** What it was made with; the key is redacted. */
   readonly config: CyclesConfig.CyclesConfig
+  /** What runs in the background until the layer ends. For the library alone: see `Cycles.flush`. */
   readonly settler: Settler.Settler
+  /** Settlements as they come (`events`), spend that was refused for good (`deadLetters`, `replayDeadLetter`), and the health of the journal. */
   readonly settlements: Settlements.Settlements
+  /** What happens to leases (`events`). */
   readonly leases: Lease.Leases
+  /** What is said only once. For the library alone. */
   readonly notices: Notices.Notices
 }
 

@@ -116,6 +116,8 @@ export interface Store {
 }
 
 /**
+ * Where journals come from.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -133,6 +135,8 @@ export interface Service {
 export class Journal extends Context.Tag("effect-cycles/lifecycle/Journal")<Journal, Service>() {}
 
 /**
+ * The bounds of a journal in memory.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -151,6 +155,8 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Journal> =
   Layer.sync(Journal, () => Memory.make({ maxRecords: options.maxRecords ?? 10_000 }))
 
 /**
+ * Where the files of a journal are, and their bounds.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -119,6 +119,8 @@ export type Decision = Data.TaggedEnum<{
 }>
 
 /**
+ * The decision to extend no more.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -23,6 +23,25 @@ import { ReservationId } from "../protocol/Reservation.js"
 export type Nested = "independent" | "split" | "join" | "forbid"
 
 /**
+ * The sign of an `Allocation`.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export const AllocationTypeId: unique symbol = Symbol.for("effect-cycles/lifecycle/Allocation")
+
+/**
+ * A hold as what reservations inside its work draw from: `subBudget`, `runBudget`, and guards nested as `split` or `join`. Only they read
+ * it; `remaining` and `cost` of the reservation tell how it stands.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Allocation {
+  readonly [AllocationTypeId]: typeof AllocationTypeId
+}
+
+/**
  * Less is left of a hold, a sub-budget or a run than was asked for. Nothing was run or sent.
  *
  * `reservationId` is whose hold it is; `available` what was free when it was asked for, zero when it has ended.

@@ -4,6 +4,8 @@
 import * as Effect from "effect/Effect"
 
 /**
+ * Remembers what was said.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -18,7 +18,7 @@ import type { ReservationId } from "../protocol/Reservation.js"
 import type { Subject } from "../protocol/Subject.js"
 import type { AttemptError } from "./Attempt.js"
 import { Cycles } from "./Cycles.js"
-import type { Allocation, Role } from "./internal/allocation.js"
+import type { Role } from "./internal/allocation.js"
 import { type AuthorityError, authoritySource } from "./internal/authoritySource.js"
 import type { CommitOptions } from "./internal/draft.js"
 import { type Open, openOn } from "./internal/handle.js"
@@ -26,7 +26,7 @@ import { openPart } from "./internal/part.js"
 import { takePlace } from "./internal/place.js"
 import type { Restore, Source } from "./internal/source.js"
 import type * as Lease from "./Lease.js"
-import type { NestedError } from "./Nested.js"
+import type { Allocation, NestedError } from "./Nested.js"
 import { checked, requestOf, type ReserveOptions, type Resolvable } from "./ReserveOptions.js"
 import type * as Settlement from "./Settlement.js"
 import type { UsageError } from "./UsageError.js"
@@ -49,19 +49,27 @@ export type ReserveError = CreateError | UsageError | NestedError | AttemptError
  * @category models
  */
 export interface Reservation {
+  /** Given by the authority. */
   readonly id: ReservationId
+  /** `ALLOW`, or `ALLOW_WITH_CAPS`. */
   readonly decision: Exclude<Decision, "DENY">
   /** Limits to respect while the work runs. */
   readonly caps: Option.Option<Caps>
+  /** What was asked for. */
   readonly estimate: Amount
   /** What the authority holds: the estimate. */
   readonly reserved: Amount
+  /** Who spends, with what the configuration adds. */
   readonly subject: Subject
+  /** What for; a kind or name that was not said is `unknown`. */
   readonly action: Action
+  /** The scope of the subject, such as `tenant:acme/agent:x`, when the authority said it. */
   readonly scopePath: Option.Option<string>
+  /** The scopes that the authority derived from the subject, with a budget or without. */
   readonly affectedScopes: ReadonlyArray<string>
   /** The budgets right after the reservation, when the authority said them. */
   readonly balances: ReadonlyArray<Balance>
+  /** How long the hold lasts by now. */
   readonly lease: Effect.Effect<Lease.Lease>
   /** Fails as soon as the lease is lost, and never succeeds: race it with work that must not outlive its hold. */
   readonly leaseLost: Effect.Effect<never, Lease.LeaseLost>
@@ -95,7 +103,7 @@ export interface Reservation {
   readonly remaining: Effect.Effect<Amount>
   /** What was used so far, apart by who used it. */
   readonly cost: Effect.Effect<Cost>
-  /** The hold as what children draw from: `subBudget`, and guards that are nested as `split` or `join`. */
+  /** What reservations inside the work draw from. For the library alone. */
   readonly allocation: Allocation
 }
 

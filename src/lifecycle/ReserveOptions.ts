@@ -42,12 +42,17 @@ export type SubjectInput =
  * @category models
  */
 export interface ActionInput {
+  /** What kind of work, such as `llm.completion` or `tool.call`; at most 64 characters. */
   readonly kind?: Resolvable<string | undefined> | undefined
+  /** Which one, such as the model or the tool; at most 256 characters. */
   readonly name?: Resolvable<string | undefined> | undefined
+  /** At most 10, of at most 64 characters each. */
   readonly tags?: Resolvable<ReadonlyArray<string> | undefined> | undefined
 }
 
 /**
+ * What to hold, for whom and for what. Only `estimate` is required.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -14,6 +14,8 @@ import { startLike } from "../client/internal/ownFiber.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 
 /**
+ * What runs beside the callers of one client, until its layer ends.
+ *
  * @since 0.1.0
  * @category models
  */

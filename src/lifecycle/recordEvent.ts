@@ -16,6 +16,8 @@ import type { Settlement } from "./Settlement.js"
 import type { UsageError } from "./UsageError.js"
 
 /**
+ * Spend that had no reservation.
+ *
  * @since 0.1.0
  * @category models
  */

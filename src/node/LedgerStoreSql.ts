@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { pid } from "node:process"
-import { LedgerStore, type Service } from "../authority/LedgerStore.js"
+import { LedgerStore, type LedgerStoreError, type Service } from "../authority/LedgerStore.js"
 import type { RowChange, Rows } from "../authority/RowSet.js"
 import * as GroupCommit from "./internal/groupCommit.js"
 import * as Sqlite from "./internal/sqlite.js"
@@ -24,6 +24,8 @@ import * as Places from "./internal/storeRows.js"
 import * as Tables from "./internal/storeTables.js"
 
 /**
+ * Where the ledger is.
+ *
  * @since 0.1.0
  * @category config
  */
@@ -126,5 +128,5 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<LedgerStore, StoreError> =>
+export const layer = (options: Options): Layer.Layer<LedgerStore, LedgerStoreError> =>
   Layer.scoped(LedgerStore, make(options)).pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))

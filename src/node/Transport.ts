@@ -19,6 +19,8 @@ import * as Stream from "effect/Stream"
 import { type Answered, make, type Wire } from "../client/internal/lean.js"
 
 /**
+ * The bounds of the connections to an authority.
+ *
  * @since 0.1.0
  * @category config
  */

@@ -122,25 +122,75 @@ export type OperationError<Name extends OperationName> =
   | Refused
   | ClientError
 
-/** @since 0.1.0 */
+/**
+ * Every error of `decide`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type DecideError = OperationError<"decide">
-/** @since 0.1.0 */
+/**
+ * Every error of `createReservation`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type CreateError = OperationError<"createReservation">
-/** @since 0.1.0 */
+/**
+ * Every error of `listReservations`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type ListError = OperationError<"listReservations">
-/** @since 0.1.0 */
+/**
+ * Every error of `getReservation`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type GetError = OperationError<"getReservation">
-/** @since 0.1.0 */
+/**
+ * Every error of `commitReservation`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type CommitError = OperationError<"commitReservation">
-/** @since 0.1.0 */
+/**
+ * Every error of `releaseReservation`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type ReleaseError = OperationError<"releaseReservation">
-/** @since 0.1.0 */
+/**
+ * Every error of `extendReservation`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type ExtendError = OperationError<"extendReservation">
-/** @since 0.1.0 */
+/**
+ * Every error of `getBalances`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type BalancesError = OperationError<"getBalances">
-/** @since 0.1.0 */
+/**
+ * Every error of `createEvent`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type EventError = OperationError<"createEvent">
-/** @since 0.1.0 */
+/**
+ * Every error of `getEvidence`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type EvidenceError = OperationError<"getEvidence">
 
 /**

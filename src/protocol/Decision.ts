@@ -37,6 +37,8 @@ export type Decision = typeof Decision.Type
 export const ReasonCode = text(128).annotations({ identifier: "DecisionReasonCode" })
 
 /**
+ * The reason codes of the specification. The set is open: an authority may say others.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -13,6 +13,8 @@ import { optional, query, text } from "./internal/wire.js"
 export const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const
 
 /**
+ * The name of a level.
+ *
  * @since 0.1.0
  * @category models
  */

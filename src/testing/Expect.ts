@@ -14,6 +14,8 @@ import { ProviderCalls } from "./ProviderCalls.js"
 import { type Exchange, Traffic } from "./Traffic.js"
 
 /**
+ * An expectation that does not hold, with what was found and the rows of the ledger, as a table.
+ *
  * @since 0.1.0
  * @category errors
  */

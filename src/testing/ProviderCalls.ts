@@ -24,6 +24,8 @@ export interface ProviderCall {
 }
 
 /**
+ * What a test knows of the calls of providers.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -35,6 +37,8 @@ export interface Service {
 }
 
 /**
+ * The calls of providers that a test has noted.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -26,6 +26,8 @@ export interface Exchange extends Call {
 }
 
 /**
+ * What a test knows of the exchanges with its authority, and does to them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -37,6 +39,8 @@ export interface Service {
 }
 
 /**
+ * The exchanges of a test with its authority, and the faults that are played between them.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -6,6 +6,8 @@ import { Amount } from "../protocol/Amount.js"
 import { type InvalidInput, invalidInput } from "../protocol/InvalidInput.js"
 
 /**
+ * The bounds of an estimate that is learned, and from how many calls.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -31,6 +33,8 @@ export interface LearnedOptions {
 }
 
 /**
+ * What calls are learned together: those of one action.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -18,6 +18,8 @@ export interface CallOptions {
 }
 
 /**
+ * The most that a call can use.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -67,6 +67,8 @@ export type MeterReading =
   | { readonly _tag: "Partial" | "Final"; readonly amount: Amount; readonly source: "usage" }
 
 /**
+ * The prices of one table. `Prices.cost`, `Prices.estimate` and `Prices.meter` ask it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -80,6 +82,8 @@ export interface Service {
 }
 
 /**
+ * What to do with prices and estimates that are in doubt.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -94,6 +98,8 @@ export interface Options {
 }
 
 /**
+ * Where a table comes from, and how often.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 /**
+ * Counts the tokens of a text.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -80,6 +80,8 @@ export const outputBuckets = ["output", "reasoning"] as const
 export const buckets = [...inputBuckets, ...outputBuckets] as const
 
 /**
+ * The name of a bucket of `Usage`, `other` excluded.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -7,22 +7,22 @@ import ts from "typescript"
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const config = join(root, "test/tsconfig.json")
 
-/** The examples of a file of `src`, each as a module that lies beside the examples of the repository. */
-const examplesOf = (file: string): ReadonlyArray<readonly [name: string, code: string]> => {
-  const text = readFileSync(join(root, "src", file), "utf8")
-  return Array.from(text.matchAll(/^ *\* @example\n *\* ```ts\n(.*?)^ *\* ```$/gms), ({ 1: block = "", index }) => {
+/** Every file of `src`, with its text. */
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => ({ file: file.replaceAll("\\", "/"), text: readFileSync(join(root, "src", file), "utf8") }))
+
+type Source = typeof sources[number]
+
+/** The examples of a file, each as a module that lies beside the examples of the repository. */
+const examplesOf = ({ file, text }: Source): ReadonlyArray<readonly [name: string, code: string]> =>
+  Array.from(text.matchAll(/^ *\* @example\n *\* ```ts\n(.*?)^ *\* ```$/gms), ({ 1: block = "", index }) => {
     const line = text.slice(0, index).split("\n").length
     const code = block.replace(/^ *\* ?/gm, "")
     return [join(root, "examples", `${file.replaceAll("/", "-").replace(/\.ts$/, "")}-${line}.ts`), code]
   })
-}
 
-const examples = new Map(
-  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-    .map((file) => file.replaceAll("\\", "/"))
-    .filter((file) => file.endsWith(".ts"))
-    .flatMap(examplesOf)
-)
+const examples = new Map(sources.flatMap(examplesOf))
 
 const problems = (): ReadonlyArray<string> => {
   const { config: raw } = ts.readConfigFile(config, ts.sys.readFile)
@@ -49,21 +49,34 @@ const problems = (): ReadonlyArray<string> => {
 }
 
 /** A line without a star ends up in the code of an editor's hover as it is: the example would compile all the same. */
-const strays = (): ReadonlyArray<string> =>
-  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts")).flatMap((
-    file
-  ) =>
-    Array.from(readFileSync(join(root, "src", file), "utf8").matchAll(/^ *\/\*\*\n(.*?)\*\/$/gms)).flatMap(
-      ({ 1: lines = "" }) =>
-        lines.split("\n").slice(0, -1).filter((line) => !/^ *\*/.test(line)).map((line) => `${file}: ${line}`)
-    )
-  )
+const strays = ({ file, text }: Source): ReadonlyArray<string> =>
+  Array.from(text.matchAll(/^ *\/\*\*\n(.*?)\*\/$/gms), ({ 1: lines = "" }) => lines.split("\n").slice(0, -1)).flatMap((
+    lines
+  ) => lines.filter((line) => !/^ *\*/.test(line)).map((line) => `${file}: ${line}`))
 
-describe("examples in docstrings", () => {
-  it("have a star before every line", () => {
-    assert.deepStrictEqual(strays(), [])
+const declaration = /^\/\*\*((?:(?!\*\/).)*)\*\/\nexport (?:const|class|interface|type|function) (\w+)/gms
+
+/** What is exported without a sentence about it. A type and the schema of its name share one. */
+const untold = ({ file, text }: Source): ReadonlyArray<string> => {
+  const docs = Array.from(
+    text.matchAll(declaration),
+    ([, doc = "", name]) => ({ name, isTold: !/^[\s*]*@since/.test(doc) })
+  )
+  const told = new Set(docs.flatMap(({ isTold, name }) => isTold ? [name] : []))
+  return docs.flatMap(({ name }) => told.has(name) ? [] : [`${file}: ${name}`])
+}
+
+describe("docstrings", () => {
+  it("say something", () => {
+    assert.deepStrictEqual(sources.flatMap(untold), [])
   })
 
+  it("have a star before every line", () => {
+    assert.deepStrictEqual(sources.flatMap(strays), [])
+  })
+})
+
+describe("examples in docstrings", () => {
   it("compile", () => {
     assert.isAbove(examples.size, 10)
     assert.deepStrictEqual(problems(), [])

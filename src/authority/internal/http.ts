@@ -33,6 +33,8 @@ export interface Call {
 }
 
 /**
+ * An answer, ready to be sent.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -23,6 +23,8 @@ export type Runner<R> =
   | { readonly runFork: <A, E>(effect: Effect.Effect<A, E, R>) => Fiber.RuntimeFiber<A, unknown> }
 
 /**
+ * How a stream is read by Promise code.
+ *
  * @since 0.1.0
  * @category models
  */

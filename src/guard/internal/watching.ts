@@ -7,7 +7,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { CurrentReservation } from "../../lifecycle/CurrentReservation.js"
 import { Cycles, type Service } from "../../lifecycle/Cycles.js"
-import { Allocation } from "../../lifecycle/internal/allocation.js"
+import { Allocation, allocationOf } from "../../lifecycle/internal/allocation.js"
 import { recordAsEvent } from "../../lifecycle/internal/eventSpend.js"
 import { type Backing, type Open, openOn } from "../../lifecycle/internal/handle.js"
 import { localId, unheld, unleased } from "../../lifecycle/internal/local.js"
@@ -95,7 +95,7 @@ const watching: <E, R>(
   function*<E, R>(options: WatchOptions<E, R>, restore: Restore) {
     const cycles = yield* Cycles
     const context = yield* Effect.context<R>()
-    const outer = Option.getOrUndefined(yield* Effect.serviceOption(CurrentReservation))?.allocation
+    const outer = Option.getOrUndefined(Option.map(yield* Effect.serviceOption(CurrentReservation), allocationOf))
     const reports = yield* Effect.serviceOption(ShadowReports)
     const { request, verdict: known } = yield* askedFor(cycles, options, restore)
     const verdict = yield* Deferred.make<ShadowVerdict>()

@@ -4,7 +4,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { Amount } from "../../protocol/Amount.js"
-import type { RunExhausted } from "../Nested.js"
+import { type Allocation as PublicAllocation, AllocationTypeId, type RunExhausted } from "../Nested.js"
 import type { Backing } from "./handle.js"
 
 /** What else bounds the work that is opened under a hold: its number, its time. */
@@ -45,7 +45,7 @@ export type Holder = Pick<Backing, "facts" | "lease">
 
 const positive = (n: bigint): bigint => n > 0n ? n : 0n
 
-export class Allocation {
+export class Allocation implements PublicAllocation {
   readonly limit: Amount
   readonly kind: Kind
   /** The nearest cap, this one included. */
@@ -72,6 +72,11 @@ export class Allocation {
     this.#parent = parent
     this.#setAside = setAside ?? true
     this.#onChange = onChange
+  }
+
+  /** On the prototype: an allocation has no room for it. */
+  get [AllocationTypeId](): typeof AllocationTypeId {
+    return AllocationTypeId
   }
 
   get #consumption(): bigint {
@@ -163,3 +168,7 @@ export class Allocation {
     return counts
   }
 }
+
+/** The allocation that a handle gives out. Nothing else has its sign. */
+export const allocationOf = (holder: { readonly allocation: PublicAllocation }): Allocation =>
+  holder.allocation as Allocation

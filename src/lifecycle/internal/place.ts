@@ -9,7 +9,7 @@ import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import { CurrentReservation } from "../CurrentReservation.js"
 import type { Service } from "../Cycles.js"
 import { AllocationExceeded, type Nested, type NestedError, NestedForbidden } from "../Nested.js"
-import { Allocation, type Gate, type Holder, type Role } from "./allocation.js"
+import { Allocation, allocationOf, type Gate, type Holder, type Role } from "./allocation.js"
 import { logs } from "./held.js"
 
 /** `within`: who holds its budget already. Without one it needs a hold of its own. */
@@ -132,7 +132,7 @@ export const takePlace = (
   Effect.withFiberRuntime(({ currentContext }) => {
     const outer = Context.getOption(currentContext, CurrentReservation)
     if (Option.isNone(outer)) return Effect.succeed(taken(alone(undefined, estimate, role)))
-    const around = outer.value.allocation
+    const around = allocationOf(outer.value)
     return role === undefined
       ? inside(cycles, around, estimate, nested)
       : Effect.map(underCap(around, estimate, role), (place) => taken(place))

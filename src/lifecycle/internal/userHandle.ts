@@ -117,7 +117,7 @@ export class Handle extends Inspectable.Class implements Reservation {
     })
   }
 
-  get allocation() {
+  get allocation(): Reservation["allocation"] {
     return this.#hold.allocation
   }
 }
