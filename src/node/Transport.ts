@@ -29,17 +29,16 @@ export interface Options {
   readonly connections?: number | undefined
   /** How long an idle connection is kept, in milliseconds. Default 4000: shorter than what servers allow. */
   readonly keepAliveMs?: number | undefined
-  /** Where reading a body stops. Default 16 MiB: the client's own limit is smaller. */
+  /** The largest body that is read for others than `Cycles`, which says its own limit. Default 16 MiB. */
   readonly maxBodyBytes?: number | undefined
 }
 
 type Fields = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
-/** An answer. Of a body that is larger than it may be, only a part was read, or nothing. */
+/** An answer. A body that is larger than it may be is none. */
 interface Received extends Answered {
   readonly headers: Fields
-  readonly body: Buffer
-  readonly size: number
+  readonly body: Buffer | undefined
 }
 
 /** A mark of the byte order is no part of the text. */
@@ -56,18 +55,26 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
   readonly request: HttpClientRequest.HttpClientRequest
   readonly status: number
   readonly headers: Headers.Headers
-  readonly body: Buffer
+  readonly #body: Effect.Effect<Buffer, HttpClientError.ResponseError>
 
   constructor(request: HttpClientRequest.HttpClientRequest, { body, headers, status }: Received) {
     super()
     this.request = request
     this.status = status
     this.headers = Headers.fromInput(headers)
-    this.body = body
+    this.#body = body === undefined
+      ? this.#undecoded("the body is larger than this client reads")
+      : Effect.succeed(body)
   }
 
-  get text(): Effect.Effect<string> {
-    return Effect.sync(() => textOf(this.body))
+  #undecoded(description: string): Effect.Effect<never, HttpClientError.ResponseError> {
+    return Effect.fail(
+      new HttpClientError.ResponseError({ request: this.request, response: this, reason: "Decode", description })
+    )
+  }
+
+  get text(): Effect.Effect<string, HttpClientError.ResponseError> {
+    return Effect.map(this.#body, textOf)
   }
 
   get json(): Effect.Effect<unknown, HttpClientError.ResponseError> {
@@ -78,27 +85,20 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
     })
   }
 
-  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams> {
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, HttpClientError.ResponseError> {
     return Effect.map(this.text, (text) => UrlParams.fromInput(new URLSearchParams(text)))
   }
 
   get formData(): Effect.Effect<FormData, HttpClientError.ResponseError> {
-    return Effect.fail(
-      new HttpClientError.ResponseError({
-        request: this.request,
-        response: this,
-        reason: "Decode",
-        description: "form data is not read by this client"
-      })
-    )
+    return this.#undecoded("form data is not read by this client")
   }
 
-  get arrayBuffer(): Effect.Effect<ArrayBuffer> {
-    return Effect.sync(() => new Uint8Array(this.body).buffer)
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, HttpClientError.ResponseError> {
+    return Effect.map(this.#body, (body) => new Uint8Array(body).buffer)
   }
 
-  get stream(): Stream.Stream<Uint8Array> {
-    return Stream.succeed(this.body)
+  get stream(): Stream.Stream<Uint8Array, HttpClientError.ResponseError> {
+    return Stream.fromEffect(this.#body)
   }
 
   toJSON(): unknown {
@@ -109,7 +109,6 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
 /** Sends on a connection of the pool; ending the exchange reaches the socket. */
 const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received> => ({
   send: ({ body, headers, method, origin, path }, { limit = maxBodyBytes }, onAnswer, onError) => {
-    const most = Math.min(limit, maxBodyBytes)
     let controller: Undici.Dispatcher.DispatchController | undefined
     let aborted = false
     let status = 0
@@ -120,13 +119,9 @@ const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received>
       return typeof value === "object" ? value.join(", ") : value
     }
     const parts: Array<Buffer> = []
-    const finish = () => {
-      const [first] = parts
-      const body = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts)
-      onAnswer({ status, header, headers: received, body, size })
-    }
+    const finish = (body: Buffer | undefined) => onAnswer({ status, header, headers: received, body })
     const cutOff = () => {
-      finish()
+      finish(undefined)
       controller?.abort(new Error("the body is too large"))
     }
     try {
@@ -144,19 +139,21 @@ const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received>
           if (aborted) started.abort(new Error("aborted"))
         },
         onResponseStart: (_, statusCode, headers) => {
+          // What comes before the answer.
+          if (statusCode < 200) return
           status = statusCode
           received = headers
-          const declared = Number(header("content-length") ?? NaN)
-          if (declared <= most || Number.isNaN(declared)) return
-          size = declared
-          cutOff()
+          if (Number(header("content-length") ?? NaN) > limit) cutOff()
         },
         onResponseData: (_, part) => {
           parts.push(part)
           size += part.length
-          if (size > most) cutOff()
+          if (size > limit) cutOff()
         },
-        onResponseEnd: finish,
+        onResponseEnd: () => {
+          const [first] = parts
+          finish(parts.length === 1 && first !== undefined ? first : Buffer.concat(parts))
+        },
         onResponseError: (_, error) => onError(error)
       })
     } catch (error) {
@@ -167,7 +164,7 @@ const wireOver = (pool: Undici.Dispatcher, maxBodyBytes: number): Wire<Received>
       controller?.abort(new Error("aborted"))
     }
   },
-  read: ({ body, size }, limit, onText) => onText(size > limit ? undefined : textOf(body))
+  read: ({ body }, _, onText) => onText(body && textOf(body))
 })
 
 /**

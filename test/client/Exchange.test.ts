@@ -119,6 +119,17 @@ for (const [name, transport] of transports) {
         assert.strictEqual(yield* outcomeOf(calls.commitReservation(client)), "Ambiguous size 200")
       }))
 
+    it.scopedLive("a large body within the limit is read", () =>
+      Effect.gen(function*() {
+        const filled = JSON.stringify({ ...good.commitReservation.body, filler: "x".repeat(17 * 1024 * 1024) })
+        const { client } = yield* talk(transport, (response, request, n) =>
+          n === 1 ? answer(200, filled)(response, request, n) : response.writeHead(200, json).end(filled), {
+          maxResponseBytes: 18 * 1024 * 1024
+        })
+        assert.strictEqual(yield* outcomeOf(calls.commitReservation(client)), "ok 200")
+        assert.strictEqual(yield* outcomeOf(calls.commitReservation(client)), "ok 200")
+      }))
+
     it.scopedLive("a body in pieces keeps the characters that a piece cuts", () =>
       Effect.gen(function*() {
         const bytes = Buffer.from(`\ufeff{"status":"APPLIED","event_id":"é😀"}`)
