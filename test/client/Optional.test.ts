@@ -104,6 +104,17 @@ describe("optional members", () => {
       }
     }))
 
+  it.scopedLive("a million faults of one member are told as one", () =>
+    Effect.gen(function*() {
+      const zeros = Array.from({ length: 1_000_000 }, () => 0)
+      const { members, value } = yield* read(fetch, "commitReservation", { balances: zeros, released: 1 })
+      assert.deepStrictEqual(members, ["released, balances"])
+      assert.deepStrictEqual(value["balances"], Option.none())
+      const { client } = yield* talk(fetch, answer(200, { reservations: zeros }))
+      const error = yield* Effect.flip(calls.listReservations(client))
+      assert.match(error.message, /not the promised one at "\/reservations\.0/)
+    }), 3000)
+
   it.scopedLive("the good ones beside a malformed one stay", () =>
     Effect.gen(function*() {
       const { value } = yield* read(fetch, "commitReservation", { balances: 1, released: tokens(40) })

@@ -142,8 +142,8 @@ describe("what is derived of a schema does as the schema", () => {
     for (const [, schema] of schemas) {
       const wrong = { unit: 1 }
       assert.deepStrictEqual(
-        Either.mapLeft(decodeUnknownEither(schema, { errors: "all" })(wrong), String),
-        Either.mapLeft(Schema.decodeUnknownEither(schema, { errors: "all" })(wrong), String)
+        Either.mapLeft(decodeUnknownEither(schema)(wrong), String),
+        Either.mapLeft(Schema.decodeUnknownEither(schema)(wrong), String)
       )
       assert.deepStrictEqual(
         Either.mapLeft(encodeUnknownEither(schema)(wrong), String),

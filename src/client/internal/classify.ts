@@ -79,24 +79,23 @@ const nothingDropped: ReadonlyArray<string> = []
  * A decoder that takes the required part as the proof: malformed optional members are left out and named.
  */
 export const decoder = <A, I>(schema: Schema.Schema<A, I>): Decode<A> => {
-  const decode = decodeUnknownEither(schema, { errors: "all" })
+  const decode = decodeUnknownEither(schema)
   const expendable = optionalMembers(Schema.encodedSchema(schema).ast)
-  const without = (body: unknown, error: ParseResult.ParseError): Either.Either<Decoded<A>, string> => {
-    const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const dropped = [...new Set(issues.map(({ path }) => String(path[0] ?? "")))]
-    const required = issues.find(({ path }) => !expendable.has(String(path[0] ?? "")))
-    return required !== undefined || typeof body !== "object" || body === null
-      ? Either.left(required?.path.join(".") ?? "")
-      : decode(Object.fromEntries(Object.entries(body).filter(([key]) => !dropped.includes(key)))).pipe(
-        Either.mapBoth({ onLeft: () => "", onRight: (value) => ({ value, dropped }) })
-      )
-  }
-  return (body) => {
+  // One member after the other, by its first fault: to name each of a million faults would take longer than a lease.
+  const decodeWithout = (body: unknown, dropped: ReadonlyArray<string>): Either.Either<Decoded<A>, string> => {
     const decoded = decode(body)
-    return Either.isRight(decoded)
-      ? Either.right({ value: decoded.right, dropped: nothingDropped })
-      : without(body, decoded.left)
+    if (Either.isRight(decoded)) return Either.right({ value: decoded.right, dropped })
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(decoded.left)
+    const path = issue?.path ?? []
+    const member = String(path[0] ?? "")
+    return expendable.has(member) && !dropped.includes(member)
+      ? decodeWithout(Object.fromEntries(Object.entries(Object(body)).filter(([key]) => key !== member)), [
+        ...dropped,
+        member
+      ])
+      : Either.left(path.join("."))
   }
+  return (body) => decodeWithout(body, nothingDropped)
 }
 
 const codeOfStatus: Readonly<Record<number, string>> = {
@@ -196,8 +195,8 @@ const codesIn = (cause: unknown, depth = 0): string => {
   if (typeof cause !== "object" || cause === null || depth > 5) return ""
   const { cause: inner, code, errors, message, name } = cause as Record<string, unknown>
   return [
-    String(code ?? ""),
-    String(name ?? ""),
+    typeof code === "string" ? code : "",
+    typeof name === "string" ? name : "",
     // fetch says some things in words only: that it does not ask some ports at all, and that there was a redirect.
     message === "bad port" || message === "unexpected redirect" ? message : "",
     codesIn(inner, depth + 1),

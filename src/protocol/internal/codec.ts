@@ -291,10 +291,8 @@ const first = <B>(fast: Step | undefined, slow: Parse<B>): Parse<B> =>
   }
 
 /** As `Schema.decodeUnknownEither`. */
-export const decodeUnknownEither = <A, I>(
-  schema: Schema.Schema<A, I>,
-  options?: AST.ParseOptions
-): Parse<A> => first(derivedOf(schema)?.decode, Schema.decodeUnknownEither(schema, options))
+export const decodeUnknownEither = <A, I>(schema: Schema.Schema<A, I>): Parse<A> =>
+  first(derivedOf(schema)?.decode, Schema.decodeUnknownEither(schema))
 
 /** As `Schema.encodeUnknownEither`. */
 export const encodeUnknownEither = <A, I>(schema: Schema.Schema<A, I>): Parse<I> =>
