@@ -60,6 +60,15 @@ const add = (span: Tracer.Span, attributes: Attributes): void => {
   for (const name of Object.keys(attributes)) span.attribute(name, attributes[name])
 }
 
+/** The tracer is not ours: one that throws loses what it was told, and nobody an answer. */
+const tell = (run: () => void): void => {
+  try {
+    run()
+  } catch {
+    // There is nobody to tell.
+  }
+}
+
 /** Adds attributes to a span, or to the one of a guard that a fiber is in. */
 export const mark = (
   of: Fiber.RuntimeFiber<unknown, unknown> | Tracer.Span | undefined,
@@ -67,7 +76,7 @@ export const mark = (
 ): void => {
   if (of === undefined) return
   const span = "attribute" in of ? of : isHeard(of) ? of.currentSpan : undefined
-  if (span?._tag === "Span") add(span, attributes())
+  if (span?._tag === "Span") tell(() => add(span, attributes()))
 }
 
 type InFiber<A, E, R> = Parameters<typeof Effect.withFiberRuntime<A, E, R>>[0]
@@ -92,9 +101,12 @@ export const end = <E>(
   ofError: (error: E) => Attributes = () => ({})
 ): void => {
   if (span?.status._tag !== "Started") return
-  if (Exit.isFailure(exit)) Option.map(Cause.failureOption(exit.cause), (error) => add(span, ofError(error)))
   // One that began at no time is of a tracer whose timing is off.
-  span.end(span.status.startTime === 0n ? 0n : clock.unsafeCurrentTimeNanos(), exit)
+  const endTime = span.status.startTime === 0n ? 0n : clock.unsafeCurrentTimeNanos()
+  if (Exit.isFailure(exit)) {
+    Option.map(Cause.failureOption(exit.cause), (error) => tell(() => add(span, ofError(error))))
+  }
+  tell(() => span.end(endTime, exit))
 }
 
 const durations = MetricKey.taggedWithLabels(
