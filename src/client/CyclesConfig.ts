@@ -90,7 +90,10 @@ export interface CyclesConfig {
 
 const visibleAscii = /^[\x21-\x7e]+$/
 
-/** What stands before an `@` or after a `?` may be a secret: an error shows neither. */
+/** What stands before an `@` or after a `?` may be a secret: an error shows neither, and nothing where they are mixed. */
+const harmless = (text: string): string =>
+  /[?#].*@/s.test(text) ? "" : text.replace(/[?#].*$/s, "").replace(/^.*@/s, "")
+
 const parseUrl = (text: string): Either.Either<URL, InvalidInput> => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) &&
@@ -99,7 +102,7 @@ const parseUrl = (text: string): Either.Either<URL, InvalidInput> => {
     : Either.left(invalidInput(
       "baseUrl",
       "must be an http or https URL without user, query or fragment",
-      String(text).replace(/[?#].*$/s, "").replace(/^.*@/s, "")
+      harmless(String(text))
     ))
 }
 
