@@ -34,6 +34,15 @@ const frugal: RequestInit = { redirect: "error", window: null }
 
 const isNode = "undici" in Object((globalThis as { process?: { versions?: unknown } }).process?.versions)
 
+/** A `fetch` of somebody else may answer with anything: what throws while it is read is an answer that cannot be read. */
+const orElse = <A>(read: (value: A) => void, onError: (cause: unknown) => void) => (value: A): void => {
+  try {
+    read(value)
+  } catch (cause) {
+    onError(cause)
+  }
+}
+
 /** Redirects have such a status, or in a browser none. */
 const isOwn = (status: number): boolean => status >= 200 && (status < 300 || status >= 400)
 
@@ -49,6 +58,10 @@ const makeSend = (layer: Context.Context<never>): Wire<Fetched>["send"] => {
     const isFrugal = isNode && answersItself && options.redirect === "manual" && fetch === globalThis.fetch
     const abort = new AbortController()
     const end = () => abort.abort()
+    const failed = (cause: unknown) => {
+      answersItself = false
+      onError(cause)
+    }
     try {
       fetch(request.origin + request.path, {
         ...options,
@@ -57,15 +70,15 @@ const makeSend = (layer: Context.Context<never>): Wire<Fetched>["send"] => {
         headers: headersOf(request, options),
         body: request.body as BodyInit | null,
         signal: abort.signal
-      }).then((web) => {
-        answersItself = isOwn(web.status)
-        onAnswer({ status: web.status, header: (name) => web.headers.get(name) ?? undefined, web, end })
-      }, (cause) => {
-        answersItself = false
-        onError(cause)
-      })
+      }).then(
+        orElse((web) => {
+          answersItself = isOwn(web.status)
+          onAnswer({ status: web.status, header: (name) => web.headers.get(name) ?? undefined, web, end })
+        }, failed),
+        failed
+      )
     } catch (cause) {
-      onError(cause)
+      failed(cause)
     }
     return end
   }
@@ -94,18 +107,18 @@ const read: Wire<Fetched>["read"] = ({ end, header, web }, limit, onText, onErro
   const reader = web.body?.getReader()
   // Where `fetch` has no streams, and where there is no body.
   if (reader === undefined) {
-    return void web.text().then((text) => onText(text.length > limit ? undefined : text), onError)
+    return void web.text().then(orElse((text) => onText(text.length > limit ? undefined : text), onError), onError)
   }
   const parts: Array<Uint8Array> = []
   let size = 0
-  const next = ({ value: part }: { readonly value?: Uint8Array | undefined }): void => {
+  const next = orElse(({ value: part }: { readonly value?: Uint8Array | undefined }): void => {
     if (part === undefined) return onText(textOf(parts, size))
     parts.push(part)
     size += part.length
     if (size <= limit) return readOn()
     end()
     onText(undefined)
-  }
+  }, onError)
   const readOn = (): void => void reader.read().then(next, onError)
   readOn()
 }
