@@ -174,7 +174,6 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
   return (...args: ReadonlyArray<unknown>): Answered =>
     observed((caller, { runtimeFlags }, span): Answered => {
       const handover = handoverIn(args)
-      handover?.begin()
       const answered = (answer: Answered): Answered => handover?.answered(answer) ?? answer
       const ended = (exit: Result): Result => {
         Telemetry.end(span, clockOf(caller), exit, ofError)
@@ -182,8 +181,9 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
       }
       const encoded = encode(args)
       if (Either.isLeft(encoded)) return answered(ended(Exit.fail(encoded.left)))
-      const begin = (resume: (answer: Answered) => void) =>
-        send(encoded.right, caller, span, (answer) => {
+      const begin = (resume: (answer: Answered) => void) => {
+        handover?.begin()
+        return send(encoded.right, caller, span, (answer) => {
           Telemetry.update(caller, duration, answer.rttMs / 1000)
           resume(answered(Effect.suspend(() => {
             try {
@@ -192,17 +192,24 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
               return ended(Exit.die(defect))
             }
           })))
-        }, (failure) => resume(answered(ended(Exit.failCause(failure)))))
+        }, (failure) => resume(answered(ended(Exit.fail(failure)))))
+      }
       // Where nobody can end it, to say how would cost nine steps more.
-      return handover === undefined && RuntimeFlags.interruptible(runtimeFlags)
-        ? Effect.async((resume) => {
-          const stop = begin(resume)
-          return Effect.sync(() => {
+      if (handover !== undefined || !RuntimeFlags.interruptible(runtimeFlags)) {
+        return Effect.async((resume) => void begin(resume))
+      }
+      let stop = (): void => {}
+      // Around the beginning: what `Effect.async` is told there, it knows only steps later.
+      return Effect.onInterrupt(
+        Effect.async<Reply<unknown>, CyclesError.CyclesError>((resume) => {
+          stop = begin(resume)
+        }),
+        () =>
+          Effect.sync(() => {
             stop()
             ended(Exit.interrupt(caller.id()))
           })
-        })
-        : Effect.async((resume) => void begin(resume))
+      )
     })
 }
 

@@ -121,6 +121,37 @@ for (const [name, transport] of transports) {
         assert.include(error.message, "unknown key <redacted>")
       }))
 
+    for (
+      const [how, escape] of [
+        ["the least escapes", JSON.stringify],
+        ["escaped slashes", (key: string) => JSON.stringify(key).replaceAll("/", "\\/")],
+        ["escaped signs", (key: string) => JSON.stringify(key).replaceAll("=", "\\u003d")],
+        [
+          "escapes only",
+          (key: string) => `"${Array.from(key, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`).join("")}"`
+        ]
+      ] as const
+    ) {
+      it.scopedLive(`a key that is quoted with ${how} is not quoted either`, () =>
+        Effect.gen(function*() {
+          const apiKey = "cyc/live+\"\\key=="
+          const quoted = escape(apiKey)
+          const { client } = yield* talk(
+            transport,
+            answer(
+              401,
+              `{"error":"UNAUTHORIZED","message":${quoted},"request_id":${quoted},"details":{"big":[${quoted},9007199254740993]}}`
+            ),
+            { apiKey }
+          )
+          const error = yield* Effect.flip(calls.decide(client))
+          assertHides(error, apiKey, "live+")
+          assert.strictEqual(outcome(error), "Unauthorized UNAUTHORIZED 401")
+          assert.include(error.message, "<redacted>")
+          assert.include(JSON.stringify(error), "9007199254740993")
+        }))
+    }
+
     it.scopedLive("a span is one client span with the facts of the exchange", () =>
       Effect.gen(function*() {
         const { client } = yield* talk(transport, answer(409, refusal("BUDGET_FROZEN")))
@@ -196,6 +227,21 @@ describe("secrecy", () => {
       assert.strictEqual(seen.length, 1)
       assert.include(lines.join(), "<redacted>")
       assertHides(lines)
+    }))
+
+  it.scopedLive("a client that dies with its request is not quoted, and has failed like any other", () =>
+    Effect.gen(function*() {
+      const server = yield* serve((response) => response.destroy())
+      const dying = HttpClient.HttpClient.pipe(
+        Effect.map((http) => HttpClient.transform(http, (sent) => Effect.orDie(sent))),
+        Effect.provide(fetch)
+      )
+      const config = yield* CyclesConfig.make({ baseUrl: server.url, apiKey: secret })
+      const client = yield* Effect.provideServiceEffect(Client.make(config), HttpClient.HttpClient, dying)
+      const [exit, spans] = yield* traced(Effect.exit(client.decide({ ...decision, metadata })))
+      assertHides(exit, prompt)
+      for (const span of spans) assertHides(span, prompt)
+      assert.strictEqual(outcome(yield* Effect.flip(exit)), "Transport aborted")
     }))
 
   for (const [name, transport] of fetches) {

@@ -25,12 +25,15 @@ export interface Raw extends Answered {
   readonly text: string | undefined
 }
 
-/** Sends once, for a fiber that waits, and calls one of the two once. What it returns ends the exchange. */
+/**
+ * Sends once, for a fiber that waits, and calls one of the two once. What it returns ends the exchange. A client that dies or is interrupted
+ * by itself has failed like any other: what the authority did is as unknown.
+ */
 export type Carrier = (
   request: Sendable,
   caller: Fiber.RuntimeFiber<unknown, unknown>,
   onRaw: (raw: Raw) => void,
-  onError: (cause: Cause.Cause<unknown>) => void
+  onError: (cause: unknown) => void
 ) => () => void
 
 export const keyHeader = "x-cycles-api-key"
@@ -96,24 +99,20 @@ const onFiber = (http: HttpClient.HttpClient, init: RequestInit, limit: number):
       )
     )
     const fiber = startLike(caller, exchange)
-    fiber.addObserver((exit) =>
-      Exit.isSuccess(exit) ? onRaw(exit.value) : onError(Cause.map(exit.cause, ({ cause }) => cause))
-    )
+    fiber.addObserver((exit) => Exit.isSuccess(exit) ? onRaw(exit.value) : onError(Cause.squash(exit.cause)))
     return () => fiber.unsafeInterruptAsFork(caller.id())
   }
 }
 
 /** Over the wire of a client of ours. */
 const onWire =
-  ({ read, send }: Wire<Answered>, init: RequestInit, limit: number): Carrier => (request, caller, onRaw, onError) => {
-    const failed = (cause: unknown) => onError(Cause.fail(cause))
-    return send(
+  ({ read, send }: Wire<Answered>, init: RequestInit, limit: number): Carrier => (request, caller, onRaw, onError) =>
+    send(
       request,
       { context: caller.currentContext, init, limit },
-      (answer) => read(answer, limit, (text) => onRaw({ status: answer.status, header: answer.header, text }), failed),
-      failed
+      (answer) => read(answer, limit, (text) => onRaw({ status: answer.status, header: answer.header, text }), onError),
+      onError
     )
-  }
 
 /** Redirects are not followed. Of an answer no more than `limit` bytes are read. */
 export const carrier = (http: HttpClient.HttpClient, init: RequestInit, limit: number): Carrier => {

@@ -2,11 +2,12 @@
  * One HTTP exchange: one attempt, one time limit, no retry.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import * as Cause from "effect/Cause"
+import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type * as Tracer from "effect/Tracer"
 import { Ambiguous, type OperationName, Transport } from "../../protocol/CyclesError.js"
+import * as Json from "../../protocol/Json.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import type { CyclesConfig } from "../CyclesConfig.js"
 import { carrier, keyHeader, type Raw } from "./carrier.js"
@@ -23,7 +24,7 @@ export type Exchange = (
   caller: Caller,
   span: Tracer.Span | undefined,
   onAnswer: (answer: Answer) => void,
-  onFailure: (cause: Cause.Cause<Transport | Ambiguous>) => void
+  onFailure: (failure: Transport | Ambiguous) => void
 ) => () => void
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
@@ -52,8 +53,16 @@ const tooLarge = (operation: OperationName, answer: Answer, limit: number) =>
     meta: metaOf(answer)
   })
 
-/** A refusal may quote the key it got. One that is too short to be a secret stays, since it may be part of any word. */
-const without = (key: string, text: string): string => key.length < 8 ? text : text.replaceAll(key, "<redacted>")
+/** A JSON text in which a text is written in one way only. */
+const plain = (text: string): string =>
+  text.includes("\\") ? Either.getOrElse(Either.flatMap(Json.parse(text), Json.stringify), () => text) : text
+
+/**
+ * A refusal may quote the key it got, with any of its characters as an escape. One that is too short to be a secret stays, since it may be
+ * part of any word.
+ */
+const without = (key: string, text: string): string =>
+  key.length < 8 ? text : plain(text).replaceAll(JSON.stringify(key).slice(1, -1), "<redacted>")
 
 /**
  * Sends a request and reads the whole answer within the time limit of one attempt, which holds in uninterruptible regions too. The key is
@@ -93,15 +102,14 @@ export const exchange = (http: HttpClient.HttpClient, config: CyclesConfig, init
       }))
       const rttMs = Number(clock.unsafeCurrentTimeNanos() - began) / 1e6
       if (text !== undefined) onAnswer({ status, header, rttMs, text: status < 400 ? text : without(key, text) })
-      else onFailure(Cause.fail(tooLarge(operation, { status, header, rttMs, text: "" }, maxResponseBytes)))
+      else onFailure(tooLarge(operation, { status, header, rttMs, text: "" }, maxResponseBytes))
     }
-    /** A defect of the platform's client, or an interrupt that is not ours, proves as little as its failure. */
-    const failed = (cause: Cause.Cause<unknown>): void => {
-      if (ends()) onFailure(Cause.fail(transport(operation, host, Cause.squash(cause))))
+    const failed = (cause: unknown): void => {
+      if (ends()) onFailure(transport(operation, host, cause))
     }
     const stop = timer(caller, () => {
       if (!ends()) return
-      onFailure(Cause.fail(late(operation)))
+      onFailure(late(operation))
       end()
     })
     const headers = headersOf(outgoing, key, traceHeader(span ?? caller.currentSpan))

@@ -26,6 +26,7 @@ export class Handover<A, E> {
   /** For the exchange: the answer, as its caller gets it. */
   answered(answer: Effect.Effect<A, E>): Effect.Effect<A, E> {
     const changed = this.#change?.(answer) ?? answer
+    this.#hasBegun = true
     this.#answer = changed
     this.#resume?.(changed)
     return changed
