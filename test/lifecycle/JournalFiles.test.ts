@@ -427,6 +427,21 @@ describe("crashes", () => {
       assert.deepStrictEqual(yield* store.deadLetters, [entry("a")])
     })))
 
+  it.effect("a dead letter that is revived while the directory is read is not dead again", () =>
+    onDisk(Effect.gen(function*() {
+      const { directory, names, store } = yield* desk()
+      yield* store.deadLetter(entry("a"), refused)
+      const reader = yield* changed((fs) => ({
+        readDirectory: (path) =>
+          Effect.flatMap(
+            fs.readDirectory(path),
+            (names) => Effect.as(Effect.orDie(store.revive("a")), [...names, nameOf("a")])
+          )
+      }))(open(directory))
+      assert.deepStrictEqual(idsOf(yield* reader.entries), ["a"])
+      assert.deepStrictEqual(yield* names, [nameOf("a")])
+    })))
+
   it.effect("a dead letter also takes the record under its earlier name", () =>
     onDisk(Effect.gen(function*() {
       const { at, fs, names, store } = yield* desk()

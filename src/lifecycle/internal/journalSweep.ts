@@ -92,8 +92,9 @@ const entries: Lister = Effect.fnUntraced(
     const waiting: Array<Found> = []
     for (const found of yield* findAll(ground, names.filter((name) => name.endsWith(".json")))) {
       const dead = Names.deadName(found.standard)
-      // Renamed, not removed: whoever revives the dead letter at this moment must not lose it.
-      if (existing.has(dead)) yield* Effect.ignore(folder.rename(found.name, dead))
+      // A list that was read while the dead letter was revived may show both names. Renamed, not removed: so it cannot be lost either.
+      const isDead = existing.has(dead) && (yield* folder.read(dead))._tag !== "Missing"
+      if (isDead) yield* Effect.ignore(folder.rename(found.name, dead))
       else if (yield* settleName(folder, found)) waiting.push(found)
     }
     return Array.from(yield* ours(ground, waiting), Record.alive)
