@@ -180,4 +180,5 @@ export const whileHeld = (
   policy: LeasePolicy
 ) =>
 <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | LeaseLost, R> =>
-  policy === "interrupt" ? Effect.raceFirst(self, awaitLost) : self
+  // Also in an uninterruptible region: the end of the work ends the wait.
+  policy === "interrupt" ? Effect.raceFirst(self, Effect.interruptible(awaitLost)) : self

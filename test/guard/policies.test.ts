@@ -72,6 +72,14 @@ describe("the lease of a guard", () => {
       }).pipe(Effect.provide(embedded({ script: gone }))))
   }
 
+  it.live("under interrupt, work in an uninterruptible region ends when it is done", () =>
+    Effect.gen(function*() {
+      const work = guarded(Effect.succeed("done"), { estimate, actual: used, onLeaseLost: "interrupt" })
+      const value = Effect.timeout(Effect.disconnect(Effect.uninterruptible(work)), "2 seconds")
+      assert.strictEqual(yield* value, "done")
+      assert.deepInclude(yield* ledger(), { spent: 37n, active: 0 })
+    }).pipe(Effect.provide(embedded())))
+
   it.effect("tells what happens to it", () =>
     Effect.gen(function*() {
       const tags: Array<string> = []
