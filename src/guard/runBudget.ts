@@ -211,7 +211,7 @@ const openLocal = Effect.fnUntraced(
 const begin = Effect.fnUntraced(
   function*<E, R>(options: RunOptions<E, R>, restore: Restore) {
     const around = yield* Effect.serviceOption(CurrentReservation)
-    const outer = around._tag === "Some" ? allocationOf(around.value) : undefined
+    const outer = around._tag === "Some" ? allocationOf(around.value).ground : undefined
     const { end, gate, onChange, run } = yield* Effect.flatMap(
       boundsOf(options as RunOptions<never, unknown>),
       (bounds) => watch(bounds, outer?.gate)

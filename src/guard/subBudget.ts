@@ -5,27 +5,29 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import { Cycles } from "../lifecycle/Cycles.js"
-import { allocationOf, type Kind } from "../lifecycle/internal/allocation.js"
+import { Allocation, allocationOf, type Kind } from "../lifecycle/internal/allocation.js"
 import { openPart } from "../lifecycle/internal/part.js"
 import { draw } from "../lifecycle/internal/place.js"
 import type { AllocationExceeded } from "../lifecycle/Nested.js"
 import type { Amount } from "../protocol/Amount.js"
 import type { InvalidInput } from "../protocol/InvalidInput.js"
 
-/** A part of what only watches or caps is itself a cap: the authority holds nothing of it. */
-const kindOf = (outer: Kind): Kind => outer === "guard" || outer === "backed" ? "backed" : "cap"
+/** A part of what the authority does not hold is itself a cap. */
+const kindOf = (outer: Allocation | undefined): Kind => outer === undefined || outer.kind === "cap" ? "cap" : "backed"
 
 const open = Effect.fnUntraced(function*(amount: Amount) {
   const cycles = yield* Cycles
-  const current = yield* CurrentReservation
-  const { action, subject } = current
-  const outer = allocationOf(current)
-  const kind = kindOf(outer.kind)
-  const allocation = yield* draw(outer, amount, { kind })
+  const reservation = yield* CurrentReservation
+  const { action, subject } = reservation
+  const current = allocationOf(reservation)
+  const outer = current.ground
+  const kind = kindOf(outer)
+  // Work that is only watched has nothing to draw from, and is not stopped for that.
+  const allocation = outer === undefined ? new Allocation(amount, { kind }) : yield* draw(outer, amount, { kind })
   const part = yield* openPart(
     cycles,
     { estimate: amount, reserved: amount, subject, action },
-    outer.holder!,
+    (outer ?? current).holder!,
     allocation,
     kind === "backed"
   )

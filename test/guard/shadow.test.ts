@@ -10,6 +10,7 @@ import {
   type ShadowReport,
   ShadowReports,
   SignedAmount,
+  subBudget,
   Telemetry,
   wouldDeny
 } from "effect-cycles"
@@ -120,10 +121,12 @@ describe("shadow", () => {
       const bad = () => {
         throw new Error("no price")
       }
-      const { effect, reports } = watched(Effect.succeed("ran"), { estimate: bad })
-      assert.strictEqual(yield* effect, "ran")
-      assert.isTrue(yield* Cycles.flush)
-      assert.strictEqual(reports[0]?.verdict._tag, "Unknown")
+      for (const estimate of [bad, undefined, null, 5, Effect.succeed("5")]) {
+        const { effect, reports } = watched(Effect.succeed("ran"), { estimate } as never)
+        assert.strictEqual(yield* effect, "ran")
+        assert.isTrue(yield* Cycles.flush)
+        assert.strictEqual(reports[0]?.verdict._tag, "Unknown")
+      }
     }).pipe(Effect.provide(embedded())))
 
   it.effect("record: what was used is an event, so that the next verdicts are right", () =>
@@ -143,6 +146,42 @@ describe("shadow", () => {
       assert.strictEqual(error._tag, "AllocationExceeded")
       assert.deepInclude(yield* ledger(), { spent: 60n, reserved: 0n })
     }).pipe(Effect.provide(embedded())))
+
+  const inside = guarded(Effect.void, { estimate: tokens(60), actual: tokens(60), nested: "split" })
+
+  it.effect("a sub-budget inside is bound by the run around, and never by what is only watched", () =>
+    Effect.gen(function*() {
+      const { effect } = watched(Effect.provide(inside, subBudget(tokens(60))), {
+        estimate: tokens(10),
+        actual: tokens(0),
+        record: true
+      })
+      yield* effect
+      yield* Cycles.flush
+      // The guard has recorded its spend: the watched work around it does not do so again.
+      assert.deepInclude(yield* ledger(), { spent: 60n, reserved: 0n })
+      const error = yield* Effect.flip(
+        Effect.provide(Effect.zipRight(effect, effect), runBudget({ limit: tokens(100) }))
+      )
+      assert.strictEqual(error._tag, "AllocationExceeded")
+      yield* Cycles.flush
+      assert.deepInclude(yield* ledger(), { spent: 120n, reserved: 0n, active: 0 })
+    }).pipe(Effect.provide(embedded())))
+
+  it.effect("a part of the hold around stays a part of it", () => {
+    const calls: Array<Call> = []
+    return Effect.gen(function*() {
+      const outer = { estimate: tokens(100), actual: tokens(1) }
+      yield* guarded(watched(inside).effect, outer)
+      yield* guarded(watched(watched(inside).effect).effect, outer)
+      const error = yield* Effect.flip(guarded(watched(guarded(inside, { ...outer, nested: "forbid" })).effect, outer))
+      assert.strictEqual(error._tag, "NestedForbidden")
+      yield* Cycles.flush
+      assert.deepInclude(yield* ledger(), { spent: 122n, reserved: 0n })
+      const holds = calls.filter(({ body, operation }) => operation === "create" && !body.includes("dry_run"))
+      assert.strictEqual(holds.length, 3)
+    }).pipe(Effect.provide(embedded({ calls })))
+  })
 
   it.effect("as a stream and as metrics", () =>
     Effect.gen(function*() {

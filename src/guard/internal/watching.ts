@@ -7,7 +7,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { CurrentReservation } from "../../lifecycle/CurrentReservation.js"
 import { Cycles, type Service } from "../../lifecycle/Cycles.js"
-import { Allocation, allocationOf } from "../../lifecycle/internal/allocation.js"
+import { allocationOf, Watched } from "../../lifecycle/internal/allocation.js"
 import { recordAsEvent } from "../../lifecycle/internal/eventSpend.js"
 import { type Backing, type Open, openOn } from "../../lifecycle/internal/handle.js"
 import { localId, unheld, unleased } from "../../lifecycle/internal/local.js"
@@ -16,6 +16,7 @@ import { requestOf } from "../../lifecycle/ReserveOptions.js"
 import { Settlement, type Spend } from "../../lifecycle/Settlement.js"
 import { Amount, SignedAmount } from "../../protocol/Amount.js"
 import * as Idempotency from "../../protocol/Idempotency.js"
+import { encodeUnknownEither } from "../../protocol/internal/codec.js"
 import { merged } from "../../protocol/internal/merged.js"
 import type { CreateRequest } from "../../protocol/Reservation.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
@@ -33,9 +34,11 @@ const unknown = (error?: EvaluateError | { readonly _tag: string }): ShadowVerdi
   error: Option.fromNullable(error)
 })
 
+const encodeAmount = encodeUnknownEither(Amount)
+
 /** Options that cannot be sent stop nothing here: they make a report without a verdict. */
 const askedFor = <E, R>(cycles: Service, options: WatchOptions<E, R>, restore: Restore) =>
-  Effect.matchCauseEffect(restore(requestOf(options, cycles)), {
+  Effect.matchCauseEffect(restore(Effect.tap(requestOf(options, cycles), ({ estimate }) => encodeAmount(estimate))), {
     onFailure: (cause) =>
       Effect.zipRight(
         warn("The options of watched work cannot be used", cause),
@@ -155,8 +158,7 @@ const watching: <E, R>(
           }))
         )
     }
-    const allocation = new Allocation(request.estimate, { kind: "shadow", cap: outer?.cap, gate: outer?.gate })
-    return yield* openOn(backing, allocation)
+    return yield* openOn(backing, new Watched(request.estimate, outer))
   }
 )
 

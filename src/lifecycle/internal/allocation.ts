@@ -18,16 +18,13 @@ export interface Gate {
 /**
  * - `guard`: the hold of work.
  * - `cap`: what is opened under it draws from it. `backed`: the authority holds the whole of it already.
- * - `shadow`: holds nothing.
  */
-export type Kind = "guard" | "cap" | "backed" | "shadow"
+export type Kind = "guard" | "cap" | "backed"
 
 /** What a hold is for. */
 export interface Role {
   readonly kind?: Kind | undefined
   readonly gate?: Gate | undefined
-  /** A cap that is no parent. */
-  readonly cap?: Allocation | undefined
   /** Told after every change, and when a child is refused what it asks for. */
   readonly onChange?: ((self: Allocation, refused?: Amount) => void) | undefined
 }
@@ -64,10 +61,10 @@ export class Allocation implements PublicAllocation {
   #spenders = 0
   #open = true
 
-  constructor(limit: Amount, { cap, gate, kind, onChange, parent, setAside }: Place = {}) {
+  constructor(limit: Amount, { gate, kind, onChange, parent, setAside }: Place = {}) {
     this.limit = limit
     this.kind = kind ?? "guard"
-    this.cap = this.kind === "cap" || this.kind === "backed" ? this : cap ?? parent?.cap
+    this.cap = this.kind === "cap" || this.kind === "backed" ? this : parent?.cap
     this.gate = gate ?? parent?.gate
     this.#parent = parent
     this.#setAside = setAside ?? true
@@ -77,6 +74,11 @@ export class Allocation implements PublicAllocation {
   /** On the prototype: an allocation has no room for it. */
   get [AllocationTypeId](): typeof AllocationTypeId {
     return AllocationTypeId
+  }
+
+  /** Where what is opened under this stands: here. */
+  get ground(): Allocation | undefined {
+    return this
   }
 
   get #consumption(): bigint {
@@ -172,3 +174,17 @@ export class Allocation implements PublicAllocation {
 /** The allocation that a handle gives out. Nothing else has its sign. */
 export const allocationOf = (holder: { readonly allocation: PublicAllocation }): Allocation =>
   holder.allocation as Allocation
+
+/** Of work that is only watched: it holds nothing, and what is opened under it stands where it would without it. */
+export class Watched extends Allocation {
+  readonly #around: Allocation | undefined
+
+  constructor(limit: Amount, around: Allocation | undefined) {
+    super(limit)
+    this.#around = around
+  }
+
+  override get ground(): Allocation | undefined {
+    return this.#around?.ground
+  }
+}

@@ -3,7 +3,6 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import { Amount } from "../../protocol/Amount.js"
 import { type InvalidInput, invalidInput } from "../../protocol/InvalidInput.js"
 import { CurrentReservation } from "../CurrentReservation.js"
@@ -130,9 +129,9 @@ export const takePlace = (
   role?: Role
 ): Effect.Effect<ReturnType<typeof taken>, NestedError | InvalidInput> =>
   Effect.withFiberRuntime(({ currentContext }) => {
-    const outer = Context.getOption(currentContext, CurrentReservation)
-    if (Option.isNone(outer)) return Effect.succeed(taken(alone(undefined, estimate, role)))
-    const around = allocationOf(outer.value)
+    const outer = Context.getOrElse(currentContext, CurrentReservation, () => undefined)
+    const around = outer && allocationOf(outer).ground
+    if (around === undefined) return Effect.succeed(taken(alone(undefined, estimate, role)))
     return role === undefined
       ? inside(cycles, around, estimate, nested)
       : Effect.map(underCap(around, estimate, role), (place) => taken(place))
