@@ -104,6 +104,22 @@ describe("degrade", () => {
     })
   })
 
+  it.effect("what a rung says to be undefined is as the guard says it", () => {
+    const calls: Array<Call> = []
+    return Effect.gen(function*() {
+      yield* guarded(Effect.void, {
+        action: { kind: "llm.completion", name: "gpt-4o" },
+        subject: { agent: "a" },
+        ttl: "10 seconds",
+        estimate: tokens(1000),
+        onDenied: OnDenied.degrade([{ estimate: tokens(100), action: undefined, subject: undefined, ttl: undefined }])
+      })
+      const [first, second] = calls.map(({ body }) => ({ ...JSON.parse(body), idempotency_key: "", estimate: 0 }))
+      assert.deepStrictEqual(second, first)
+      assert.deepInclude(first, { action: { kind: "llm.completion", name: "gpt-4o" }, ttl_ms: 10_000 })
+    }).pipe(Effect.provide(embedded({ calls, budgets: [{ scope, allocated: tokens(120) }] })))
+  })
+
   it.effect("goes down inside a run too, without a request", () => {
     const calls: Array<Call> = []
     return Effect.gen(function*() {

@@ -25,16 +25,21 @@ type Obtained<E, R> = Effect.Effect<Open, E | HoldError, R | Cycles>
 /** One attempt with what a rung says, or without one as the guard says. */
 type Opener<E, R> = (rung: Rung<E, R> | undefined) => Obtained<E, R>
 
+/** With what a rung says: what it does not say, or says to be `undefined`, stays. */
+const saying = <A extends object>(self: A, rung: { readonly [K in keyof A]?: A[K] | undefined } = {}): A =>
+  Object.assign({}, self, Object.fromEntries(Object.entries(rung).filter(([, value]) => value !== undefined)))
+
 /** Goes down the ladder. Each rung is tried once; those that cannot be answered otherwise are left out. */
 const degrading = <E, R>(open: Opener<E, R>, rungs: ReadonlyArray<Rung<E, R>>): Opener<E, R> => (rung) => {
   const below = (tried: number) => (error: E | HoldError): Obtained<E, R> => {
     const descent = descentOf(error)
-    const next = rungs.findIndex((rung, n) =>
+    const n = rungs.findIndex((rung, n) =>
       n >= tried && (descent === "cheaper" || (descent === "elsewhere" && rung.subject !== undefined))
     )
-    return next === -1
+    const next = rungs[n]
+    return next === undefined
       ? Effect.fail(error)
-      : Effect.catchAll(open(Object.assign({}, rung, rungs[next])), below(next + 1))
+      : Effect.catchAll(open(saying(rung ?? next, next)), below(n + 1))
   }
   return Effect.catchAll(open(rung), below(0))
 }
@@ -135,7 +140,7 @@ export const obtain = <E, R>(options: CommonGuardOptions<E, R>, restore: Restore
     request = asked
     return source(cycles, asked, ...rest)
   }
-  const once: Opener<E, R> = (rung) => acquireOpen(Object.assign({}, options, rung), restore, noting)
+  const once: Opener<E, R> = (rung) => acquireOpen(saying(options, rung), restore, noting)
   return asArray<OnDenied<E, R>>(onDenied).reduce<Opener<E, R>>(
     (open, policy) =>
       policy._tag === "Degrade"
