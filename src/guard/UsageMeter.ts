@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import { Amount, type Unit } from "../protocol/Amount.js"
 import { invalidInput } from "../protocol/InvalidInput.js"
+import { readingOf } from "./internal/readings.js"
 import { type Meter, Reading } from "./Meter.js"
 
 export { type Meter, type Metering, Reading } from "./Meter.js"
@@ -239,9 +240,6 @@ export const estimated = <A, R>(self: Meter<A, R>): Meter<A, R> => ({
   }
 })
 
-const asEffect = <R>(reading: Reading | Effect.Effect<Reading, never, R>): Effect.Effect<Reading, never, R> =>
-  Effect.isEffect(reading) ? reading : Effect.succeed(reading)
-
 const better = (self: Reading, that: Reading): Reading => {
   if (self._tag === "Final" || that._tag === "Absent") return self
   if (self._tag === "Absent") return that
@@ -253,7 +251,7 @@ const better = (self: Reading, that: Reading): Reading => {
 
 /**
  * Two meters of one stream: the first one where it is `Final`, else the one that shows more. For a provider that reports at its end only:
- * the second one counts what came before, for a stream that does not get there.
+ * the second one counts what came before, for a stream that does not get there. A reading that fails is `Absent`.
  *
  * @example
  * ```ts
@@ -285,13 +283,7 @@ export const orElse: {
           two.add(element)
         }
       },
-      read: (ended) => {
-        const first = one.read(ended)
-        const second = two.read(ended)
-        return Effect.isEffect(first) || Effect.isEffect(second)
-          ? Effect.zipWith(asEffect(first), asEffect(second), better)
-          : better(first, second)
-      }
+      read: (ended) => Effect.zipWith(readingOf(one, ended), readingOf(two, ended), better)
     }
   }
 }))

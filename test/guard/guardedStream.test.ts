@@ -291,6 +291,25 @@ describe("guardedStream", () => {
     })
   }
 
+  it.effect("of two meters, one that cannot be read leaves what the other one shows", () =>
+    Effect.gen(function*() {
+      const unread = [
+        () => Effect.fail("no price"),
+        () => Effect.die("bug"),
+        (): UsageMeter.Reading => {
+          throw new Error("bug")
+        }
+      ]
+      for (const read of unread) {
+        const bad = UsageMeter.make({ initial: 0, step: (n: number, _: number) => n, read })
+        for (const usage of [UsageMeter.orElse(bad, each), UsageMeter.orElse(each, bad)]) {
+          const { onSettled, seen } = settlements()
+          yield* Stream.runDrain(guardedStream(five, { estimate, usage, onSettled }))
+          assert.deepInclude(seen[0], { _tag: "Committed", charged: Amount.tokens(15), source: "usage" })
+        }
+      }
+    }).pipe(Effect.provide(embedded())))
+
   it.effect("usage recorded by hand counts where the meter shows nothing, and what the work says is completed", () => {
     const calls: Array<Call> = []
     return Effect.gen(function*() {
@@ -435,6 +454,31 @@ describe("the lease of a stream", () => {
 })
 
 describe("a stream interrupted at every step", () => {
+  it.effect("between the steps of its fiber, nothing is held or lost", () =>
+    Effect.gen(function*() {
+      const ends = new Set<string>()
+      for (let steps = 0; steps < 330; steps += 5) {
+        const { onSettled, seen } = settlements()
+        const before = yield* ledger()
+        const stream = guardedStream(Stream.rechunk(Stream.range(1, 2), 1), { estimate, onSettled })
+        const fiber = yield* Effect.fork(Effect.withMaxOpsBeforeYield(Stream.runDrain(stream), 12))
+        yield* Effect.repeatN(Effect.yieldNow(), steps)
+        const exit = yield* Fiber.interrupt(fiber)
+        yield* Effect.repeatN(Effect.yieldNow(), 300)
+        const [settlement] = seen
+        const charged = settlement?._tag === "Committed" ? settlement.charged.amount : 0n
+        const { active, reserved, spent } = yield* ledger()
+        assert.deepStrictEqual(
+          { active, reserved, spent },
+          { active: 0, reserved: 0n, spent: (before.spent ?? 0n) + charged },
+          `after ${steps} steps`
+        )
+        assert.isAtMost(seen.length, 1)
+        ends.add(Exit.isSuccess(exit) ? "done" : settlement?._tag ?? "nothing")
+      }
+      assert.deepStrictEqual([...ends], ["nothing", "Released", "Committed", "done"])
+    }).pipe(Effect.provide(embedded())))
+
   const script = ({ operation }: Call) =>
     operation === "create" || operation === "commit" || operation === "release"
       ? { before: "10 millis", after: "10 millis" } as const

@@ -9,7 +9,7 @@ import * as Metric from "effect/Metric"
 import type { Metrics } from "../../protocol/Metrics.js"
 import * as Telemetry from "../../protocol/Telemetry.js"
 import { type Meter, type Metering, Reading } from "../Meter.js"
-import { warn } from "./warn.js"
+import { failed, readingOf } from "./readings.js"
 
 export interface Tally<A, R> {
   readonly add: (chunk: Chunk.Chunk<A>) => Chunk.Chunk<A>
@@ -48,20 +48,11 @@ export const make = <A, R>(meter: Meter<A, R> | undefined, clock: Clock.Clock): 
     }
   }
 
-  const failed = (cause: Cause.Cause<unknown>) =>
-    warn("The usage of a guarded stream could not be read from all its elements", cause)
-
   const read = (ended: boolean) =>
-    Effect.suspend(() => {
-      const reading = metering.read(ended)
-      return Effect.isEffect(reading) ? reading : Effect.succeed(reading)
-    }).pipe(
-      Effect.catchAllCause((cause) =>
-        Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.as(failed(cause), Reading.Absent())
-      ),
-      Effect.flatMap((reading) =>
+    Effect.flatMap(
+      readingOf(metering, ended),
+      (reading) =>
         broken === undefined ? Effect.succeed(reading) : Effect.as(failed(Cause.die(broken.error)), lessSure(reading))
-      )
     )
 
   return {
