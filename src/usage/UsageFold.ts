@@ -47,6 +47,12 @@ const latest = <A>(source: string, read: (element: A, state: State) => State | u
   step: (state, element) => read(element, state) ?? state
 })
 
+/** Whether one of these says something. */
+const said = <A>(
+  all: ReadonlyArray<A> | null | undefined,
+  what: (one: A) => string | null | undefined
+): boolean => all?.some((one) => typeof what(one) === "string") === true
+
 /**
  * Chunks of a streamed chat completion. OpenAI says the usage in a last chunk without choices, when the request asks for it with
  * `stream_options: { include_usage: true }`; servers that say running totals are final once a choice has its `finish_reason`.
@@ -57,15 +63,15 @@ const latest = <A>(source: string, read: (element: A, state: State) => State | u
 export const openAIChat = (): UsageFold<
   {
     readonly usage?: OpenAIChatUsage | null | undefined
-    readonly choices?: ReadonlyArray<{ readonly finish_reason?: string | null | undefined }> | undefined
+    readonly choices?: ReadonlyArray<{ readonly finish_reason?: string | null | undefined }> | null | undefined
   },
   State & { readonly finished: boolean }
 > => ({
   initial: { finished: false, ...nothing("openai.chat") },
-  step: (state, { choices = [], usage }) => {
-    const finished = state.finished || choices.some((choice) => (choice.finish_reason ?? undefined) !== undefined)
+  step: (state, { choices, usage }) => {
+    const finished = state.finished || said(choices, ({ finish_reason }) => finish_reason)
     if (usage === undefined || usage === null) return finished === state.finished ? state : { ...state, finished }
-    return { usage: fromOpenAIChat(usage), final: choices.length === 0 || finished, finished }
+    return { usage: fromOpenAIChat(usage), final: finished || !choices?.length, finished }
   }
 })
 
@@ -118,10 +124,10 @@ const stops = (delta: unknown): boolean =>
  */
 export const google = (): UsageFold<{
   readonly usageMetadata?: GoogleUsage | null | undefined
-  readonly candidates?: ReadonlyArray<{ readonly finishReason?: string | undefined }> | undefined
+  readonly candidates?: ReadonlyArray<{ readonly finishReason?: string | null | undefined }> | null | undefined
 }> =>
-  latest("google", ({ candidates = [], usageMetadata }, state) => {
-    const final = state.final || candidates.some(({ finishReason }) => finishReason !== undefined)
+  latest("google", ({ candidates, usageMetadata }, state) => {
+    const final = state.final || said(candidates, ({ finishReason }) => finishReason)
     if (usageMetadata === undefined || usageMetadata === null) return { ...state, final }
     return { usage: fromGoogle(usageMetadata), final }
   })
@@ -159,7 +165,11 @@ const vercel = <U>(
   read: (usage: U | undefined) => Either.Either<Usage, UsageReadError>
 ): UsageFold<VercelPart<U>> =>
   latest(source, ({ totalUsage, type, usage }, state) => {
-    if (type === "finish") return { usage: read(totalUsage ?? usage), final: true }
+    if (type === "finish") {
+      const total = read(totalUsage ?? usage)
+      // The steps may be a part, then: one of them may have said nothing.
+      return isAbsent(total) ? state : { usage: total, final: true }
+    }
     if (type !== "finish-step") return undefined
     const step = read(usage)
     if (isAbsent(step)) return undefined

@@ -45,6 +45,14 @@ describe("openAIChat", () => {
     ])
   })
 
+  it("chunks whose choices are null say their usage too", () => {
+    const usage = { prompt_tokens: 3, completion_tokens: 4 }
+    assert.deepStrictEqual(trace(UsageFold.openAIChat(), [{ choices: null }, { choices: null, usage }]), [
+      "UsageAbsent",
+      final({ input: 3, output: 4 })
+    ])
+  })
+
   it("malformed usage stays an error", () => {
     assert.deepStrictEqual(trace(UsageFold.openAIChat(), [{ choices: [], usage: { prompt_tokens: -1 } }]), [
       "! \"MalformedUsage\""
@@ -128,6 +136,19 @@ describe("google", () => {
   })
 })
 
+describe("google with nulls", () => {
+  it("a reason that is null finishes nothing", () => {
+    const usageMetadata = { promptTokenCount: 3, candidatesTokenCount: 4 }
+    const chunks = [
+      { candidates: [{ finishReason: null }], usageMetadata },
+      { candidates: null, usageMetadata },
+      { candidates: [{ finishReason: "STOP" }], usageMetadata }
+    ]
+    const part = { input: 3, output: 4 }
+    assert.deepStrictEqual(trace(UsageFold.google(), chunks), [part, part, final(part)])
+  })
+})
+
 describe("bedrock", () => {
   it("the metadata says it all", () => {
     const events = [
@@ -191,6 +212,13 @@ describe("vercel and @effect/ai", () => {
       { input: 6, output: 8 },
       final({ input: 9, output: 9 })
     ])
+  })
+})
+
+describe("an end without a total", () => {
+  it("keeps what the steps said, as a part", () => {
+    const parts = [{ type: "finish-step", usage: { inputTokens: 3, outputTokens: 4 } }, { type: "finish" }]
+    assert.deepStrictEqual(trace(UsageFold.vercel6(), parts), [{ input: 3, output: 4 }, { input: 3, output: 4 }])
   })
 })
 
