@@ -20,6 +20,8 @@ export interface Grant {
   readonly spend: (actual: Amount | undefined) => void
   /** The ledger has the spend. */
   readonly recorded: () => void
+  /** Nobody will ever know the spend: the estimate counts until then, as a hold of the authority would. */
+  readonly abandon: (untilNanos: bigint) => void
 }
 
 /**
@@ -52,7 +54,7 @@ const unobserved = () => Effect.void
  */
 export const fail: OnUnavailable = { name: "fail", breaker: undefined, grant: () => ungranted, observe: unobserved }
 
-const free: Grant = { spend: () => {}, recorded: () => {} }
+const free: Grant = { spend: () => {}, recorded: () => {}, abandon: () => {} }
 
 /**
  * Everything runs, however much it spends. The whole spend is recorded once the authority is back, but nothing bounds it until then.
@@ -70,26 +72,41 @@ export const allowUnlimited: OnUnavailable = {
 /** What the ledger does not know yet of one budget: estimates of work that runs, then what it spent. */
 class Exposure {
   #amount = 0n
+  #abandoned: ReadonlyArray<{ readonly amount: bigint; readonly untilNanos: bigint }> = []
 
-  get amount(): bigint {
-    return this.#amount
+  at(nowNanos: bigint): bigint {
+    this.#abandoned = this.#abandoned.filter(({ untilNanos }) => untilNanos > nowNanos)
+    return this.#abandoned.reduce((sum, { amount }) => sum + amount, this.#amount)
   }
 
-  /** Takes an estimate on. */
-  take(estimate: bigint): Grant {
-    let mine = estimate
+  /** Takes an estimate on. What is spent in another unit leaves it as it is. */
+  take({ amount, unit }: Amount, onRecorded: (spent: bigint) => void = () => {}): Grant {
+    let mine = amount
     this.#amount += mine
     const set = (n: bigint) => {
       this.#amount += n - mine
       mine = n
     }
-    return { spend: (actual) => set(actual?.amount ?? 0n), recorded: () => set(0n) }
+    return {
+      spend: (actual) => {
+        if (actual === undefined || actual.unit === unit) set(actual?.amount ?? 0n)
+      },
+      recorded: () => {
+        onRecorded(mine)
+        set(0n)
+      },
+      abandon: (untilNanos) => {
+        this.#abandoned = [...this.#abandoned, { amount: mine, untilNanos }]
+        set(0n)
+      }
+    }
   }
 }
 
 /**
  * Work runs as long as what the ledger does not know yet, estimates of what runs and spend that is not recorded, stays within `limit`.
- * Spend that the ledger has got makes room again. An estimate in another unit than that of the limit is not allowed.
+ * Spend that the ledger has got makes room again. Of work whose actual stays unknown (`whenActualUnknown: "fail"`) the estimate counts for
+ * another `ttl`. An estimate in another unit than that of the limit is not allowed.
  *
  * @example
  * ```ts
@@ -113,11 +130,10 @@ export const allow = (limit: Amount): Effect.Effect<OnUnavailable> =>
       breaker: undefined,
       observe: unobserved,
       grant: ({ estimate }) =>
-        Effect.sync(() =>
-          estimate.unit === limit.unit && exposure.amount + estimate.amount <= limit.amount
-            ? Option.some(exposure.take(estimate.amount))
-            : Option.none()
-        )
+        Effect.map(Clock.currentTimeNanos, (now) =>
+          estimate.unit === limit.unit && exposure.at(now) + estimate.amount <= limit.amount
+            ? Option.some(exposure.take(estimate))
+            : Option.none())
     }
   })
 
@@ -139,10 +155,13 @@ interface Known {
   atNanos: bigint
 }
 
+/** So many budgets are remembered, and more while they are in use. */
+const mostKnown = 10_000
+
 /**
  * Work runs as long as every budget on its path that was seen, with the answers to guards of this policy, would still cover it: what
  * remained then, less what was allowed without the authority since. Nothing runs where none was seen, or longer ago than `maxAge`
- * (5 minutes when absent).
+ * (5 minutes when absent). Of more than 10 000 budgets, those that were not seen for that long are forgotten.
  *
  * @since 0.1.0
  * @category constructors
@@ -151,7 +170,15 @@ export const allowLastKnown = (
   options: { readonly maxAge?: Duration.DurationInput | undefined } = {}
 ): Effect.Effect<OnUnavailable, InvalidInput> =>
   Effect.map(durationOf("maxAge", options.maxAge ?? "5 minutes"), (maxAge) => {
+    /** The one that was seen last is the last one. */
     const budgets = new Map<string, Known>()
+    const isOld = ({ atNanos }: Known, now: bigint) => Duration.greaterThan(Duration.nanos(now - atNanos), maxAge)
+    const forget = (now: bigint) => {
+      for (const [key, known] of budgets) {
+        if (budgets.size <= mostKnown || !isOld(known, now)) return
+        if (known.exposure.at(now) === 0n) budgets.delete(key)
+      }
+    }
     return {
       name: "allowLastKnown",
       breaker: undefined,
@@ -159,27 +186,31 @@ export const allowLastKnown = (
         Effect.map(Clock.currentTimeNanos, (atNanos) => {
           for (const { remaining: { amount: remaining, unit }, scopePath } of balances) {
             const key = `${unit} ${scopePath}`
-            const known = budgets.get(key)
-            if (known === undefined) {
-              budgets.set(key, { scopePath, unit, exposure: new Exposure(), remaining, atNanos })
-            } else {
-              known.remaining = remaining
-              known.atNanos = atNanos
-            }
+            const known = budgets.get(key) ?? { scopePath, unit, exposure: new Exposure(), remaining, atNanos }
+            known.remaining = remaining
+            known.atNanos = atNanos
+            budgets.delete(key)
+            budgets.set(key, known)
           }
+          forget(atNanos)
         }),
       grant: ({ estimate, subject }) =>
         Effect.map(Clock.currentTimeNanos, (now) => {
           const onPath = isOnPath(subject)
           const seen = [...budgets.values()].filter((known) => known.unit === estimate.unit && onPath(known))
-          const covers = ({ atNanos, exposure, remaining }: Known) =>
-            Duration.lessThanOrEqualTo(Duration.nanos(now - atNanos), maxAge) &&
-            remaining - exposure.amount >= estimate.amount
+          const covers = (known: Known) =>
+            !isOld(known, now) && known.remaining - known.exposure.at(now) >= estimate.amount
           if (seen.length === 0 || !seen.every(covers)) return Option.none()
-          const grants = seen.map(({ exposure }) => exposure.take(estimate.amount))
+          const grants = seen.map((known) =>
+            // What the ledger has got is no longer there, also while nobody has seen it.
+            known.exposure.take(estimate, (spent) => {
+              known.remaining -= spent
+            })
+          )
           return Option.some({
             spend: (actual) => grants.forEach((grant) => grant.spend(actual)),
-            recorded: () => grants.forEach((grant) => grant.recorded())
+            recorded: () => grants.forEach((grant) => grant.recorded()),
+            abandon: (untilNanos) => grants.forEach((grant) => grant.abandon(untilNanos))
           })
         })
     }

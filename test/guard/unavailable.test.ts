@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   Amount,
+  type Balance,
   CircuitBreaker,
   Cycles,
   guarded,
@@ -9,6 +10,7 @@ import {
   OnUnavailable,
   runBudget,
   type Settlement,
+  SignedAmount,
   subBudget,
   Telemetry
 } from "effect-cycles"
@@ -19,6 +21,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import { embedded, ledger, type Options } from "../support/embedded.js"
@@ -194,7 +197,74 @@ describe("allow", () => {
     ).effect)
 })
 
+describe("an actual that stays unknown", () => {
+  it.effect("counts as its estimate for the time that a hold would have", () =>
+    outage((state) =>
+      Effect.gen(function*() {
+        for (const policy of [yield* OnUnavailable.allow(estimate), yield* OnUnavailable.allowLastKnown()]) {
+          state.down = false
+          yield* run(policy, { estimate: tokens(999_000), actual: tokens(0) })
+          state.down = true
+          const strict = { whenActualUnknown: "fail", actual: undefined, ttl: "10 seconds" } as const
+          const small = { estimate: tokens(999_500), actual: tokens(0) }
+          const asked = policy.name === "allow" ? {} : small
+          assert.deepStrictEqual(yield* tags(policy, 1, strict), ["ActualUnknown"])
+          yield* TestClock.adjust("9 seconds")
+          assert.deepStrictEqual(yield* tags(policy, 1, asked), ["Transport"])
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual(yield* tags(policy, 1, asked), ["ran"])
+        }
+      })
+    ).effect)
+})
+
 describe("allowLastKnown", () => {
+  it.effect("what the ledger has got meanwhile is not there a second time", () =>
+    Effect.gen(function*() {
+      const { script, state } = lamp()
+      yield* Effect.gen(function*() {
+        const policy = yield* OnUnavailable.allowLastKnown({ maxAge: "1 day" })
+        yield* run(policy, { estimate: tokens(100), actual: tokens(100) }) // 900 are left
+        const most = { estimate: tokens(900), actual: tokens(900) }
+        state.down = true
+        assert.deepStrictEqual(yield* tags(policy, 2, most), ["ran", "Transport"])
+        state.down = false
+        yield* TestClock.adjust("10 minutes")
+        assert.deepInclude(yield* ledger(), { spent: 1000n })
+        state.down = true
+        assert.deepStrictEqual(yield* tags(policy, 1, { estimate: tokens(1) }), ["Transport"])
+      }).pipe(Effect.provide(lab({ script, budgets: [{ scope: "tenant:tenant-a", allocated: tokens(1000) }] })))
+    }))
+
+  it.effect("remembers what it has seen lately, and of the rest no more than 10 000", () =>
+    Effect.gen(function*() {
+      const policy = yield* OnUnavailable.allowLastKnown({ maxAge: "1 minute" })
+      const seen = (from: number, to: number) =>
+        policy.observe(Array.from({ length: to - from }, (_, n) => ({
+          scopePath: `agent:${from + n}`,
+          remaining: new SignedAmount({ unit: "TOKENS", amount: 0n })
+        } as Balance)))
+      // What is known of this one says no; what is not known leaves the tenant's.
+      const isKnown = (n: number) =>
+        Effect.map(policy.grant({ estimate, subject: { tenant: "t", agent: String(n) } }), Option.isNone)
+      const tenant = policy.observe([
+        { scopePath: "tenant:t", remaining: new SignedAmount({ unit: "TOKENS", amount: 1_000_000n }) } as Balance
+      ])
+      yield* seen(0, 20_000)
+      yield* tenant
+      assert.deepStrictEqual(yield* Effect.forEach([0, 19_999], isKnown), [true, true])
+      yield* TestClock.adjust("2 minutes")
+      yield* seen(0, 1)
+      yield* tenant
+      assert.deepStrictEqual(yield* Effect.forEach([0, 1, 10_001, 10_002, 19_999], isKnown), [
+        true,
+        false,
+        false,
+        true,
+        true
+      ])
+    }))
+
   it.effect("nothing known: fails; known: as far as it covers; too old: fails", () =>
     Effect.gen(function*() {
       const { script, state } = lamp()
@@ -376,6 +446,21 @@ describe("CircuitBreaker", () => {
       yield* Fiber.interrupt(probe)
     }).pipe(Effect.provide(lab({ script })))
   })
+
+  it.effect("a probe that is interrupted at any step is not lost", () =>
+    Effect.gen(function*() {
+      for (let steps = 0; steps < 40; steps += 1) {
+        const circuit = yield* CircuitBreaker.make({ failures: 1, cooldown: 0 })
+        yield* circuit.report(false)
+        const policy = OnUnavailable.withBreaker(OnUnavailable.fail, circuit)
+        const probe = yield* Effect.fork(Effect.withMaxOpsBeforeYield(run(policy), 12))
+        yield* Effect.repeatN(Effect.yieldNow(), steps)
+        yield* Fiber.interrupt(probe)
+        yield* TestClock.adjust("1 minute")
+        const again = yield* Effect.either(run(policy))
+        assert.strictEqual(again._tag, "Right", `after ${steps} steps`)
+      }
+    }).pipe(Effect.provide(lab())))
 
   it.effect("refuses bounds that are none", () =>
     Effect.gen(function*() {

@@ -1,6 +1,8 @@
 /**
  * Holds of the authority, and when it cannot be asked, what the policy allows.
  */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
@@ -26,33 +28,40 @@ type Failure = AuthorityError | CircuitOpen
 
 const isUnavailable = (error: Failure): boolean => error._tag === "CircuitOpen" || isAmbiguous(error)
 
-/** Each attempt reports once, also when its caller goes away: a caller that does hides nothing. */
-const watched = (cycles: Service, { report }: CircuitBreaker): Service => {
+/**
+ * Each attempt reports once, also when its caller goes away: a caller that does hides nothing. `leave` reports for who was let in and came
+ * to no attempt, so that a probe is never lost.
+ */
+const watched = (cycles: Service, { report }: CircuitBreaker) => {
+  let isHeard = false
+  let last: Parameters<Service["createReservation"]>[1]
   const reported = <A>(answer: Effect.Effect<A, CreateError>) =>
-    Effect.onExit(answer, (exit) =>
-      report(
+    Effect.onExit(answer, (exit) => {
+      isHeard = true
+      return report(
         Exit.match(exit, {
           onFailure: (cause) =>
             cause._tag === "Fail" && cause.error._tag !== "InvalidInput" ? !isAmbiguous(cause.error) : undefined,
           onSuccess: () => true
         })
-      ))
-  return {
-    ...cycles,
-    createReservation: (request, handover) => {
-      if (handover === undefined) return reported(cycles.createReservation(request))
-      handover.change(reported)
-      return Effect.onExit(
-        cycles.createReservation(request, handover),
-        () => handover.rest === undefined ? report(undefined) : Effect.void
       )
-    }
+    })
+  const createReservation: Service["createReservation"] = (request, handover) => {
+    last = handover
+    if (handover === undefined) return reported(cycles.createReservation(request))
+    handover.change(reported)
+    return cycles.createReservation(request, handover)
+  }
+  return {
+    asking: { ...cycles, createReservation },
+    leave: () => isHeard || last?.rest !== undefined ? Effect.void : report(undefined)
   }
 }
 
 /** Makes room again when the ledger has the spend, which may be long after the work. */
 const untilRecorded = (
   { settlements }: Service,
+  policy: OnUnavailable,
   id: ReservationId,
   final: Outcome<Settlement>,
   { recorded }: Grant
@@ -64,9 +73,14 @@ const untilRecorded = (
         Stream.filter(settlements.events, (later) => later.reservationId === id && later._tag !== "Pending")
       )
   ).pipe(
-    Effect.map((last) => {
-      if (Option.exists(last, ({ _tag }) => _tag === "Committed")) recorded()
-    }),
+    Effect.flatMap(Option.match({
+      onNone: () => Effect.void,
+      onSome: (last) => {
+        if (last._tag !== "Committed") return Effect.void
+        recorded()
+        return policy.observe(last.balances)
+      }
+    })),
     Effect.interruptible,
     Effect.forkDaemon
   )
@@ -78,7 +92,8 @@ const opened: (
   grant: Grant,
   error: Failure
 ) => Effect.Effect<Backing> = Effect.fnUntraced(
-  function*(cycles, { name }, { action, estimate, subject }, grant, error) {
+  function*(cycles, policy, { action, estimate, subject, ttl }, grant, error) {
+    const { name } = policy
     const id = yield* localId("open")
     yield* Effect.logWarning("The authority cannot be asked: the work runs without a hold, as the policy allows").pipe(
       Effect.annotateLogs({
@@ -100,13 +115,17 @@ const opened: (
         Effect.zipRight(
           Effect.sync(() => grant.spend(spend.actual)),
           Effect.zipRight(
-            untilRecorded(cycles, id, final, grant),
+            untilRecorded(cycles, policy, id, final, grant),
             recordAsEvent(cycles, { id, subject, action }, {
               ...spend,
               metadata: merged(spend.metadata, { opened_by: name, opened_because: error._tag })
             }, final)
           )
         ),
+      abandon: Effect.map(
+        Clock.currentTimeNanos,
+        (now) => grant.abandon(now + Duration.unsafeToNanos(ttl ?? Duration.minutes(1)))
+      ),
       giveBack: (reason, final) =>
         Effect.suspend(() => {
           grant.spend(undefined)
@@ -116,6 +135,13 @@ const opened: (
   }
 )
 
+/** A hold of the authority, where the breaker lets one ask. */
+const admitted = (breaker: CircuitBreaker, ...[cycles, ...asked]: Parameters<Source<Failure>>) =>
+  Effect.flatMap(breaker.enter, () => {
+    const { asking, leave } = watched(cycles, breaker)
+    return Effect.onExit(authoritySource(asking, ...asked), leave)
+  })
+
 /** A hold of the authority, whose balances the policy sees. */
 const observed: (
   policy: OnUnavailable,
@@ -123,13 +149,9 @@ const observed: (
 ) => Effect.Effect<Backing, Failure> = Effect.fnUntraced(
   function*(policy, cycles, request, options, restore) {
     const { breaker } = policy
-    if (breaker !== undefined) yield* breaker.enter
-    const backing = yield* authoritySource(
-      breaker === undefined ? cycles : watched(cycles, breaker),
-      request,
-      options,
-      restore
-    )
+    const backing = yield* breaker === undefined
+      ? authoritySource(cycles, request, options, restore)
+      : admitted(breaker, cycles, request, options, restore)
     yield* policy.observe(backing.facts.balances)
     return {
       facts: backing.facts,

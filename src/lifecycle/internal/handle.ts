@@ -44,6 +44,8 @@ export interface Backing {
     isCounted: boolean
   ): Effect.Effect<Settlement.Settlement>
   giveBack(reason: string, final: Outcome<Settlement.Settlement>): Effect.Effect<Settlement.Settlement>
+  /** Hears that nothing will be said of the spend, for whoever does not see that by its time. */
+  readonly abandon?: Effect.Effect<void>
 }
 
 /** A handle, and the settlement by the end of the work, for the guard. */
@@ -186,7 +188,7 @@ export class Hold implements Open {
       })
       const end = Effect.suspend(() => {
         this.allocation.end(undefined)
-        return this.final.succeed(settlement)
+        return Effect.zipRight(this.backing.abandon ?? Effect.void, this.final.succeed(settlement))
       })
       return Effect.map(this.once(end), (first) => Option.liftPredicate(error, () => first === settlement))
     })
