@@ -80,10 +80,11 @@ const opening = Effect.fnUntraced(
         ? (open as (signal: AbortSignal) => S | PromiseLike<S>)(controller.signal)
         : open
       return Predicate.isPromiseLike(source)
-        ? Effect.zipLeft(promised(() => source.then(begin), failed), answered)
+        ? Effect.zipLeft(promised(() => source.then(begin), onError), answered)
         : Effect.sync(() => begin(source))
     })
-    const { next } = yield* Effect.catchAllDefect(opened, (error) => Effect.fail(failed(error)))
+    // What was opened and cannot be read is aborted by the finalizer.
+    const { next } = yield* Effect.catchAllDefect(opened, (error) => Effect.failSync(() => onError(error)))
 
     return Stream.repeatEffectChunkOption(
       Effect.flatMap(Effect.mapError(promised(next, failed), Option.some), ({ done, value }) => {

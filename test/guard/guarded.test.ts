@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { assertSome } from "@effect/vitest/utils"
+import { assertNone, assertSome } from "@effect/vitest/utils"
 import {
   type ActualSource,
   Amount,
   Caps,
   CurrentReservation,
-  type Cycles,
+  Cycles,
   guarded,
   type GuardError,
   type GuardOptions,
@@ -18,6 +18,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
@@ -343,6 +344,56 @@ describe("guarded", () => {
     }))))
 })
 
+describe("what the work sees and leaves", () => {
+  const guards = {
+    warn: <A, E, R>(self: Effect.Effect<A, E, R>) => guarded(self, { estimate }),
+    interrupt: <A, E, R>(self: Effect.Effect<A, E, R>) => guarded(self, { estimate, onLeaseLost: "interrupt" })
+  }
+  const regions = { interruptible: Effect.interruptible, uninterruptible: Effect.uninterruptible }
+
+  for (const [policy, guard] of Object.entries(guards)) {
+    it.effect(`under ${policy}: references are those that the work set, and no reservation is left`, () =>
+      Effect.gen(function*() {
+        const reference = FiberRef.unsafeMake(0)
+        let n = 0
+        for (const end of [Effect.void, Effect.fail("no"), Effect.die("bug")]) {
+          n += 1
+          yield* Effect.exit(guard(Effect.zipRight(FiberRef.set(reference, n), end)))
+          assert.strictEqual(yield* FiberRef.get(reference), n)
+          assertNone(yield* Effect.serviceOption(CurrentReservation))
+        }
+      }).pipe(Effect.provide(embedded())))
+
+    for (const [name, region] of Object.entries(regions)) {
+      it.effect(`under ${policy}: an ${name} region is one inside and after`, () =>
+        Effect.gen(function*() {
+          const here = Effect.checkInterruptible(Effect.succeed)
+          const expected = name === "interruptible"
+          assert.deepStrictEqual(yield* region(Effect.zip(guard(here), here)), [expected, expected])
+        }).pipe(Effect.provide(embedded())))
+    }
+
+    it.effect(`under ${policy}: the cause is that of the work`, () =>
+      Effect.gen(function*() {
+        const ends: ReadonlyArray<Effect.Effect<unknown, string>> = [
+          Effect.failCause(Cause.parallel(Cause.fail("a"), Cause.die("b"))),
+          Effect.failCause(Cause.sequential(Cause.fail("a"), Cause.fail("b"))),
+          Effect.failCause(Cause.empty),
+          Effect.ensuring(Effect.fail("a"), Effect.die("finalizer")),
+          Effect.ensuring(Effect.interrupt, Effect.die("finalizer")),
+          Effect.suspend(() => {
+            throw new Error("bug")
+          })
+        ]
+        const shape = (exit: Exit.Exit<unknown, unknown>) =>
+          JSON.stringify(exit).replaceAll(/"id":\d+|Millis":\d+/g, "")
+        for (const end of ends) {
+          assert.strictEqual(shape(yield* Effect.exit(guard(end))), shape(yield* Effect.exit(end)))
+        }
+      }).pipe(Effect.provide(embedded())))
+  }
+})
+
 describe("interrupted at every step", () => {
   const script = ({ operation }: Call) =>
     operation === "create" || operation === "commit" || operation === "release"
@@ -373,6 +424,33 @@ describe("interrupted at every step", () => {
         }).pipe(Effect.provide(embedded({ script }))))
     }
   }
+
+  it.effect("between any two steps of its fiber, nothing is held, lost or still waited for", () =>
+    Effect.gen(function*() {
+      const cycles = yield* Cycles
+      const ends = new Set<string>()
+      for (let steps = 0; steps < 70; steps += 1) {
+        const { onSettled, settlements } = capture()
+        const before = yield* ledger()
+        const fiber = yield* Effect.fork(
+          Effect.withMaxOpsBeforeYield(guarded(record(), { estimate, actual: Effect.succeed(used), onSettled }), 12)
+        )
+        yield* Effect.repeatN(Effect.yieldNow(), steps)
+        const exit = yield* Fiber.interrupt(fiber)
+        yield* Effect.repeatN(Effect.yieldNow(), 300)
+        const [settlement] = settlements
+        const charged = settlement?._tag === "Committed" ? settlement.charged.amount : 0n
+        const { active, reserved, spent } = yield* ledger()
+        assert.deepStrictEqual(
+          { active, reserved, spent, pending: yield* cycles.settler.pending },
+          { active: 0, reserved: 0n, spent: (before.spent ?? 0n) + charged, pending: 0 },
+          `after ${steps} steps`
+        )
+        assert.isAtMost(settlements.length, 1)
+        ends.add(Exit.isSuccess(exit) ? "done" : settlement?._tag ?? "nothing")
+      }
+      assert.deepStrictEqual([...ends], ["nothing", "Released", "Committed", "done"])
+    }).pipe(Effect.provide(embedded())))
 
   function record() {
     return Effect.flatMap(CurrentReservation, ({ setUsage }) => setUsage(Amount.tokens(5)))
