@@ -150,8 +150,9 @@ describe("the file of a settled record", () => {
       )
       assert.isAtLeast(readdirSync(own).length, 1)
       assert.isAtMost(readdirSync(own).length, 20)
-      yield* Effect.sleep(2500)
-      assert.deepStrictEqual(readdirSync(own), [], "they go when nothing is asked for a while")
+      yield* Effect.repeat(Effect.sleep(100), { until: () => readdirSync(own).length === 0 }).pipe(
+        Effect.timeoutFail({ duration: "15 seconds", onTimeout: () => "they stay though nothing is asked" })
+      )
       yield* store.put(entry("after"))
       assert.deepStrictEqual(readdirSync(own), [nameOf("after")])
     })), 20_000)
@@ -273,7 +274,7 @@ describe("whoever reads a file that is written over", () => {
     onDisk(Effect.gen(function*() {
       const { at, inode, store } = yield* desk
       const written = new Map<number, Array<Buffer>>()
-      const notes = fc.sample(fc.string({ unit: "grapheme", maxLength: 300 }), 16)
+      const notes = fc.sample(fc.string({ unit: "grapheme", maxLength: 300 }), 10)
       for (const [n, note] of notes.entries()) {
         const id = `r${n}`
         yield* store.put(entry(id, { commitBody: { idempotency_key: id, note }, eventFallbackBody: null }))
@@ -316,8 +317,7 @@ describe("whoever reads a file that is written over", () => {
         let foreign = 0
         const ours = new Set<string>()
         const [, lines] = yield* logged(Effect.gen(function*() {
-          const until = Date.now() + 4000
-          while (Date.now() < until) {
+          while (ours.size < 100 || foreign < 1000) {
             for (const { commitBody, reservationId } of yield* store.entries) {
               assert.strictEqual(commitBody?.["idempotency_key"], reservationId)
               ours.add(reservationId)
@@ -335,13 +335,11 @@ describe("whoever reads a file that is written over", () => {
             }
             yield* Effect.sleep(1)
           }
-        }))
+        })).pipe(Effect.timeout("30 seconds"))
         assert.isNull(child.exitCode)
         assert.deepStrictEqual(lines, [])
-        assert.isAbove(foreign, 500)
-        assert.isAbove(ours.size, 20)
       })),
-    30_000
+    60_000
   )
 })
 
