@@ -4,6 +4,8 @@
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
+import type { NoExcessProperties } from "effect/Types"
+import type { ContextOf, ErrorOf } from "../lifecycle/internal/inferred.js"
 import type { AllocationExceeded } from "../lifecycle/Nested.js"
 import type { ReserveOptions } from "../lifecycle/ReserveOptions.js"
 import { type CyclesError, type Denial, isDenial } from "../protocol/CyclesError.js"
@@ -154,9 +156,12 @@ export type OnDenied<E = never, R = never> = Degrade<E, R> | Retry<R>
  * @since 0.1.0
  * @category constructors
  */
-export const degrade = <E = never, R = never>(rungs: ReadonlyArray<Rung<E, R>>): Degrade<E, R> => ({
+export const degrade = <R extends NoExcessProperties<Rung<unknown, unknown>, R>>(
+  rungs: ReadonlyArray<R>
+): Degrade<ErrorOf<R>, ContextOf<R>> => ({
   _tag: "Degrade",
-  rungs
+  // Each rung has the errors and the needs that are found in it.
+  rungs: rungs as ReadonlyArray<Rung<never, never>>
 })
 
 /**

@@ -6,9 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import type { NoExcessProperties } from "effect/Types"
 import type { YieldWrap } from "effect/Utils"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import type { Cycles } from "../lifecycle/Cycles.js"
+import type { ContextOf, ErrorOf } from "../lifecycle/internal/inferred.js"
 import type { Restore } from "../lifecycle/internal/source.js"
 import * as Lease from "../lifecycle/Lease.js"
 import { Amount } from "../protocol/Amount.js"
@@ -174,13 +176,13 @@ export const guardedBy = <A, E, R, E2, R2>(
  * @category combinators
  */
 export const guarded: {
-  <A, E2 = never, R2 = never>(
-    options: GuardOptions<NoInfer<A>, E2, R2>
+  <A, O extends NoExcessProperties<GuardOptions<NoInfer<A>, unknown, unknown>, O>>(
+    options: O
   ): <E, R>(
     self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
-  <A, E, R, E2 = never, R2 = never>(
+  ) => Effect.Effect<A, E | ErrorOf<O> | GuardError, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
+  <A, E, R, O extends NoExcessProperties<GuardOptions<NoInfer<A>, unknown, unknown>, O>>(
     self: Effect.Effect<A, E, R>,
-    options: GuardOptions<NoInfer<A>, E2, R2>
-  ): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
+    options: O
+  ): Effect.Effect<A, E | ErrorOf<O> | GuardError, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
 } = dual(2, guardedBy)

@@ -5,8 +5,10 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
+import type { NoExcessProperties } from "effect/Types"
 import { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import type { Cycles } from "../lifecycle/Cycles.js"
+import type { ContextOf, ErrorOf } from "../lifecycle/internal/inferred.js"
 import type { Restore } from "../lifecycle/internal/source.js"
 import type { Reservation } from "../lifecycle/Reservation.js"
 import * as Telemetry from "../protocol/Telemetry.js"
@@ -151,17 +153,17 @@ export const guardedStreamBy = <A, E, R, E2, R2>(
  * @category combinators
  */
 export const guardedStream: {
-  <A, E2 = never, R2 = never>(
-    options: GuardedStreamOptions<NoInfer<A>, E2, R2>
+  <A, O extends NoExcessProperties<GuardedStreamOptions<NoInfer<A>, unknown, unknown>, O>>(
+    options: O
   ): <E, R>(
     source: StreamSource<A, E, R>
-  ) => Stream.Stream<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
-  <A, E, R, E2 = never, R2 = never>(
+  ) => Stream.Stream<A, E | ErrorOf<O> | GuardError, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
+  <A, E, R, O extends NoExcessProperties<GuardedStreamOptions<NoInfer<A>, unknown, unknown>, O>>(
     source: Stream.Stream<A, E, R>,
-    options: GuardedStreamOptions<NoInfer<A>, E2, R2>
-  ): Stream.Stream<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
-  <A, E, R, E2 = never, R2 = never>(
+    options: O
+  ): Stream.Stream<A, E | ErrorOf<O> | GuardError, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
+  <A, E, R, O extends NoExcessProperties<GuardedStreamOptions<NoInfer<A>, unknown, unknown>, O>>(
     source: (reservation: Reservation) => Stream.Stream<A, E, R>,
-    options: GuardedStreamOptions<NoInfer<A>, E2, R2>
-  ): Stream.Stream<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles>
+    options: O
+  ): Stream.Stream<A, E | ErrorOf<O> | GuardError, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
 } = dual(2, guardedStreamBy)

@@ -4,8 +4,10 @@
 import type * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Stream from "effect/Stream"
+import type { NoExcessProperties } from "effect/Types"
 import type { CurrentReservation } from "../lifecycle/CurrentReservation.js"
 import type { Cycles } from "../lifecycle/Cycles.js"
+import type { ContextOf } from "../lifecycle/internal/inferred.js"
 import { guardedBy, type GuardOptions } from "./guarded.js"
 import { guardedStreamBy, type GuardedStreamOptions, type StreamSource } from "./guardedStream.js"
 import type { CommonGuardOptions } from "./GuardOptions.js"
@@ -85,13 +87,13 @@ const run = <A, E, R, E2, R2>(
  * @category combinators
  */
 export const shadow: {
-  <A, E2 = never, R2 = never>(
-    options: ShadowOptions<NoInfer<A>, E2, R2>
-  ): <E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, CurrentReservation> | R2 | Cycles>
-  <A, E, R, E2 = never, R2 = never>(
+  <A, O extends NoExcessProperties<ShadowOptions<NoInfer<A>, unknown, unknown>, O>>(
+    options: O
+  ): <E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
+  <A, E, R, O extends NoExcessProperties<ShadowOptions<NoInfer<A>, unknown, unknown>, O>>(
     self: Effect.Effect<A, E, R>,
-    options: ShadowOptions<NoInfer<A>, E2, R2>
-  ): Effect.Effect<A, E, Exclude<R, CurrentReservation> | R2 | Cycles>
+    options: O
+  ): Effect.Effect<A, E, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
 } = dual(2, run)
 
 const runStream = <A, E, R, E2, R2>(
@@ -114,11 +116,13 @@ const runStream = <A, E, R, E2, R2>(
  * @category combinators
  */
 export const shadowStream: {
-  <A, E2 = never, R2 = never>(
-    options: ShadowStreamOptions<NoInfer<A>, E2, R2>
-  ): <E, R>(source: StreamSource<A, E, R>) => Stream.Stream<A, E, Exclude<R, CurrentReservation> | R2 | Cycles>
-  <A, E, R, E2 = never, R2 = never>(
+  <A, O extends NoExcessProperties<ShadowStreamOptions<NoInfer<A>, unknown, unknown>, O>>(
+    options: O
+  ): <E, R>(
+    source: StreamSource<A, E, R>
+  ) => Stream.Stream<A, E, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
+  <A, E, R, O extends NoExcessProperties<ShadowStreamOptions<NoInfer<A>, unknown, unknown>, O>>(
     source: StreamSource<A, E, R>,
-    options: ShadowStreamOptions<NoInfer<A>, E2, R2>
-  ): Stream.Stream<A, E, Exclude<R, CurrentReservation> | R2 | Cycles>
+    options: O
+  ): Stream.Stream<A, E, Exclude<R, CurrentReservation> | ContextOf<O> | Cycles>
 } = dual(2, runStream)
