@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   Amount,
+  type CurrentReservation,
   type Cycles,
   guarded,
   guardedStream,
@@ -36,7 +37,36 @@ type Channels<X> = X extends Effect.Effect<unknown, infer E, infer R> ? readonly
 /** Compiles when the channels are exactly these. */
 const same = <X, E, R>(..._: Same<Channels<X>, readonly [E, R]> extends true ? [] : [never]) => {}
 
+/** Own guards around ours, with options of any type. */
+const wrapped = <A, E, R, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  options: GuardOptions<A, E2, R2>
+): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> => guarded(self, options)
+
+const piped = <A, E2 = never, R2 = never>(options: GuardOptions<A, E2, R2>) =>
+<E, R>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | E2 | GuardError, Exclude<R, CurrentReservation> | R2 | Cycles> =>
+  self.pipe(guarded({ ...options, onSettled: () => Effect.void }))
+
+const preset = <A, E, R>(self: Effect.Effect<A, E, R>, options: Omit<GuardOptions<A>, "estimate">) =>
+  guarded(self, { ...options, estimate: tokens })
+
 describe("what is inferred", () => {
+  it("a guard of one's own may pass options on", () => {
+    const work = Effect.zipRight(Two, Effect.fail(new B()))
+    const _x1 = wrapped(work, { estimate })
+    same<typeof _x1, A | B | GuardError, One | Two | Cycles>()
+    const _x2 = work.pipe(piped({ estimate }))
+    same<typeof _x2, A | B | GuardError, One | Two | Cycles>()
+    const _x3 = preset(work, {})
+    same<typeof _x3, B | GuardError, Two | Cycles>()
+    const options: GuardOptions<number, A, One> = { estimate, actual: Amount.tokens }
+    const _x4 = Effect.succeed(1).pipe(guarded(options))
+    same<typeof _x4, A | GuardError, One | Cycles>()
+    assert.isTrue(Effect.isEffect(_x3))
+  })
+
   it("each option may fail and need in its own way", () => {
     const work = Effect.succeed({ n: 1 })
     const all = { estimate, subject, onSettled }
