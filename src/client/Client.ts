@@ -4,6 +4,7 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -200,15 +201,18 @@ const methodOf = (endpoint: Endpoint, send: Exchange) => {
       }
       let stop = (): void => {}
       // Around the beginning: what `Effect.async` is told there, it knows only steps later.
-      return Effect.onInterrupt(
+      // Not `Effect.onInterrupt`, which keeps a literal: V8 comes to make one that lives for an exchange among the old objects.
+      return Effect.onExit(
         Effect.async<Reply<unknown>, CyclesError.CyclesError>((resume) => {
           stop = begin(resume)
         }),
-        () =>
-          Effect.sync(() => {
-            stop()
-            ended(Exit.interrupt(caller.id()))
-          })
+        (exit) =>
+          Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+            ? Effect.sync(() => {
+              stop()
+              ended(Exit.interrupt(caller.id()))
+            })
+            : Effect.void
       )
     })
 }

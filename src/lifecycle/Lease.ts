@@ -3,7 +3,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Ref from "effect/Ref"
@@ -11,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Reply } from "../client/Client.js"
 import { clockOf } from "../client/internal/clockOf.js"
-import { startLike } from "../client/internal/ownFiber.js"
+import { ownFibers } from "../client/internal/ownFiber.js"
 import type { ExtendError } from "../protocol/CyclesError.js"
 import type { CreateResponse, ReservationId } from "../protocol/Reservation.js"
 import type { Service } from "./Cycles.js"
@@ -121,12 +120,8 @@ export const make = (cycles: Extender): Effect.Effect<Leases, never, Scope.Scope
       over = true
       return PubSub.shutdown(events)
     })
-    const beats = yield* FiberSet.make<void>()
-    const fork = ({ caller, context }: KeptLease, effect: Effect.Effect<void>) => {
-      const fiber = startLike(caller, effect, context)
-      FiberSet.unsafeAdd(beats, fiber)
-      return fiber
-    }
+    const beats = yield* ownFibers
+    const fork = ({ caller, context }: KeptLease, effect: Effect.Effect<void>) => beats.start(caller, effect, context)
     const wheel = yield* Wheel.make<KeptLease>(yield* Effect.clock, (entry) => keeper.due(entry))
     const emit = (event: LeaseEvent) => over ? log(event) : Effect.zipRight(PubSub.publish(events, event), log(event))
     const keeper = makeKeeper(cycles, wheel, emit, fork)

@@ -5,12 +5,11 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { CyclesConfig } from "../client/CyclesConfig.js"
 import { deadline } from "../client/internal/deadline.js"
-import { startLike } from "../client/internal/ownFiber.js"
+import { ownFibers } from "../client/internal/ownFiber.js"
 import * as Telemetry from "../protocol/Telemetry.js"
 
 /**
@@ -45,12 +44,12 @@ export const make = (
   { flushTimeout, waitUntil }: Pick<CyclesConfig, "flushTimeout" | "waitUntil">
 ): Effect.Effect<Settler, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const jobs = yield* FiberSet.make<void>()
+    const jobs = yield* ownFibers
     const closing = yield* Deferred.make<void>()
     let closed = false
     let limited = 0
     const flushWithin = (limit: Duration.Duration) =>
-      FiberSet.awaitEmpty(jobs).pipe(
+      jobs.awaitEmpty.pipe(
         deadline(limit, () => "late" as const),
         Effect.match({ onFailure: () => false, onSuccess: () => true })
       )
@@ -69,8 +68,7 @@ export const make = (
     const over = (): void => Telemetry.settlementPending.unsafeUpdate(--pending, [])
     const start = (job: Effect.Effect<void>): Effect.Effect<void> =>
       Effect.withFiberRuntime((caller) => {
-        const fiber = startLike(caller, job)
-        FiberSet.unsafeAdd(jobs, fiber)
+        const fiber = jobs.start(caller, job)
         pending += 1
         fiber.addObserver(over)
         waitUntil?.(Runtime.runPromise(Runtime.defaultRuntime)(Fiber.await(fiber)))
@@ -87,6 +85,6 @@ export const make = (
         }),
       closing: Deferred.await(closing),
       flush: flushWithin(flushTimeout),
-      pending: FiberSet.size(jobs)
+      pending: Effect.sync(jobs.size)
     }
   })
