@@ -52,7 +52,6 @@ export const ownFibers: Effect.Effect<OwnFibers, never, Scope.Scope> = Effect.su
   const owned: OwnFibers = {
     start: (caller, effect, context) => {
       const fiber = startLike(caller, effect, context)
-      if (fiber.unsafePoll() !== null) return fiber
       if (over) fiber.unsafeInterruptAsFork(FiberId.none)
       const slot = free.pop() ?? fibers.length
       fibers[slot] = fiber
