@@ -9,18 +9,15 @@ import { identity } from "effect/Function"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
 import type { Bench, Settings, Topic, Way } from "./support/bench.js"
-import { table } from "./support/figures.js"
+import { spread, table } from "./support/figures.js"
 import { layerOf } from "./support/guardedCalls.js"
 import { startStub, stub } from "./support/stub.js"
 
 const open = Number(process.env["BENCH_OPEN"] ?? 10_000)
 const ttlMs = 30_000
-/** From the moment when all are open. By then what the opening has left is collected, and nothing beats yet. */
-const settleMs = ttlMs / 2
-/** From then on. The first beat comes after two thirds of a lease, the second one after as much again. */
-const firstMs = ttlMs / 3
-/** From then on. */
-const watchMs = Number(process.env["BENCH_WATCH_MS"] ?? 40_000)
+/** After two thirds of a lease all have beaten once more. */
+const roundMs = ttlMs * 2 / 3
+const rounds = Number(process.env["BENCH_ROUNDS"] ?? 5)
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -74,34 +71,38 @@ const heldOn =
     return holding((work) => Runtime.runFork(runtime)(around(work)))
   }
 
-const measure = async (bench: Bench, way: string, ...waits: ReadonlyArray<number>) => {
+const measure = async (bench: Bench, way: string, count: number) => {
   const { baseUrl, worker: server } = await startStub(bench, { ttlMs })
   const holder = await bench.start(way, { baseUrl, entry: "node", journal: "memory" }, { gc: true })
   const { heap = NaN } = await holder.sample({ count: open })
-  if (waits.length > 0) await holder.sample({ waitMs: settleMs })
-  const rounds: Array<{ readonly beats: number; readonly cpuEach: number }> = []
-  for (const waitMs of waits) {
+  const cpuPerBeat: Array<number> = []
+  const next = async (waitMs: number): Promise<void> => {
     const { beats: before = 0 } = await server.sample()
     const { cpuMs } = await holder.sample({ waitMs })
     const { beats: after = 0 } = await server.sample()
-    if (after === before) throw new Error(`no beat in ${waitMs} ms: BENCH_WATCH_MS must reach beyond the next`)
-    rounds.push({ beats: after - before, cpuEach: cpuMs * 1000 / (after - before) })
+    if (after - before < open / 2) throw new Error(`${after - before} beats of ${open} in a round`)
+    cpuPerBeat.push(cpuMs * 1000 / (after - before))
   }
-  return { heap, rounds }
+  if (count > 0) {
+    // What the opening has left is collected in this time, and nothing beats yet.
+    await sleep(roundMs * 3 / 4)
+    for (let n = 0; n < count; n++) await next(n === 0 ? roundMs / 2 : roundMs)
+  }
+  return { heap, cpuPerBeat }
 }
 
 export const topic: Topic = {
   ways: { stub, bare: heldOn(identity), guarded: heldOn(guarded(options)) },
   run: async (bench) => {
-    const bare = await measure(bench, "bare")
-    const guarded = await measure(bench, "guarded", firstMs, watchMs)
+    const bare = await measure(bench, "bare", 0)
+    const guarded = await measure(bench, "guarded", 1 + rounds)
+    const [first = NaN, ...later] = guarded.cpuPerBeat
     const kilobytes = (bytes: number) => (bytes / 1000).toFixed(1)
-    const [first, later] = guarded.rounds.map(({ beats, cpuEach }) => [String(beats), cpuEach.toFixed(0)])
-    console.log(`${open} held open, leases of ${ttlMs / 1000} s, watched for ${(settleMs + firstMs + watchMs) / 1000} s\n`)
+    console.log(`${open} held open, leases of ${ttlMs / 1000} s, ${rounds} rounds of beats after the first\n`)
     console.log(table([
-      ["", "heap each, kB", "first beats", "CPU each, µs", "later beats", "CPU each, µs"],
-      ["a suspended fiber", kilobytes(bare.heap), "", "", "", ""],
-      ["a guarded call", kilobytes(guarded.heap), ...first ?? [], ...later ?? []]
+      ["", "heap each, kB", "CPU of a first beat, µs", "CPU per beat, µs"],
+      ["a suspended fiber", kilobytes(bare.heap), "", ""],
+      ["a guarded call", kilobytes(guarded.heap), first.toFixed(0), spread(later)]
     ]))
   }
 }
