@@ -135,6 +135,9 @@ describe("records", () => {
     assert.isTrue(Either.isLeft(Record.decode(new Uint8Array([0x7b, 0xff, 0x7d]))))
   })
 
+  // The reader leaves such members out at every depth.
+  const unsafe = /__proto__|constructor|prototype/
+  const key = FastCheck.string().filter((key) => !unsafe.test(key))
   const json = FastCheck.letrec<{ readonly value: unknown }>((tie) => ({
     value: FastCheck.oneof(
       { maxDepth: 3 },
@@ -145,11 +148,10 @@ describe("records", () => {
       FastCheck.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
       FastCheck.double({ noDefaultInfinity: true, noNaN: true }),
       FastCheck.array(tie("value"), { maxLength: 4 }),
-      FastCheck.dictionary(FastCheck.string(), tie("value"), { maxKeys: 4 })
+      FastCheck.dictionary(key, tie("value"), { maxKeys: 4 })
     )
   })).value
-  const unsafe = /__proto__|constructor|prototype/
-  const body = FastCheck.dictionary(FastCheck.string().filter((key) => !unsafe.test(key)), json, { maxKeys: 5 })
+  const body = FastCheck.dictionary(key, json, { maxKeys: 5 })
   const millis = FastCheck.maxSafeNat()
   const entries: FastCheck.Arbitrary<Entry> = FastCheck.record({
     id: FastCheck.string({ minLength: 1, maxLength: 64, unit: "grapheme" }).filter((id) => Record.isUsable(id)),
